@@ -1,0 +1,2 @@
+libpsiview_a_SOURCES += \
+	models/registry.h

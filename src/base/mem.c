@@ -1,0 +1,80 @@
+/* mem.c: see mem.h. */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *
+mem_calloc(size_t n, size_t size)
+{
+	return calloc(n ? n : 1, size ? size : 1);
+}
+
+void *
+mem_grow(void *p, size_t *cap, size_t want, size_t size)
+{
+	size_t n = *cap ? *cap : 8, bytes;
+
+	if (want <= *cap && p)
+		return p;
+	while (n < want)
+		if (!mem_mul(n, 2, &n))
+			return NULL;
+	if (!mem_mul(n, size, &bytes))
+		return NULL;
+	void *q = realloc(p, bytes);
+	if (q)
+		*cap = n;
+	return q;
+}
+
+void *
+mem_aligned(size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (!mem_mul(n, size, &bytes) || !mem_add(bytes, 63, &bytes))
+		return NULL;
+	bytes &= ~(size_t)63;
+	return aligned_alloc(64, bytes ? bytes : 64);
+}
+
+void
+mem_free(void *p)
+{
+	free(p);
+}
+
+char *
+mem_strdup(const char *s)
+{
+	return mem_strndup(s, strlen(s));
+}
+
+char *
+mem_strndup(const char *s, size_t n)
+{
+	char *p = malloc(n + 1);
+
+	if (p) {
+		memcpy(p, s, n);
+		p[n] = '\0';
+	}
+	return p;
+}
+
+char *
+mem_printf(const char *fmt, ...)
+{
+	char *p = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&p, fmt, ap) < 0)
+		p = NULL;
+	va_end(ap);
+	return p;
+}

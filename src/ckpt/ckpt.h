@@ -1,0 +1,56 @@
+/*
+ * ckpt.h: open any supported checkpoint; map it, list its tensors, read its
+ * configuration.  Executes nothing that is in the file and touches no weight.
+ *
+ * Formats (worked out from the content): Lightning .ckpt (torch.save zip),
+ * safetensors file or Hugging Face folder (also sharded, also
+ * pytorch_model.bin), psiview's own safetensors.
+ *
+ * A struct ckpt is immutable after ckpt_open and may be read by any thread;
+ * all pointers below live until ckpt_close, which unmaps the file.
+ */
+#ifndef PSI_CKPT_CKPT_H
+#define PSI_CKPT_CKPT_H
+
+#include "ckpt/config.h"
+#include "ckpt/tensor.h"
+
+enum ckpt_format { CKPT_LIGHTNING, CKPT_SAFETENSORS, CKPT_HF, CKPT_HF_SHARDED, CKPT_HF_BIN, CKPT_OWN };
+
+/* A tokenizer found inside the file. */
+enum ckpt_tokenizer { CKPT_TOK_NONE, CKPT_TOK_JSON /* bytes of a tokenizer.json */, CKPT_TOK_TEXT8, CKPT_TOK_CHARS /* JSON array of strings */,
+	CKPT_TOK_BYTES, CKPT_TOK_PIXELS };
+
+struct ckpt {
+	char *path;                            /* as given */
+	char *dir;                             /* folder to look for a tokenizer in */
+	enum ckpt_format format;
+	struct config config;                  /* completed */
+	int n_raw, n_ema;
+	const struct tensor *raw, *ema;        /* names without `backbone.`; n_ema 0: no EMA in the file */
+	enum ckpt_tokenizer tok_kind;
+	const uint8_t *tok_data;
+	size_t tok_bytes;
+	uint64_t file_bytes;                   /* all files together */
+	char (*warning)[240];                  /* things worth telling (a CRC field, NaN not looked for ...) */
+	int n_warning;
+	const char *layout;                    /* own files: JSON of a layout (columns), else NULL */
+	struct ckpt_private *priv;
+};
+
+enum status ckpt_open(const char *path, const struct config_override *o, struct ckpt **out, struct error *e);
+void ckpt_close(struct ckpt *c);
+const char *ckpt_format_name(enum ckpt_format f);
+
+/* NULL when absent. */
+const struct tensor *ckpt_find(const struct ckpt *c, bool ema, const char *name);
+
+/* Lower-case hex SHA-256 over format, names, dtypes, shapes and the first and
+ * last 4 KB of each used tensor (screen.md).  Touches those pages only. */
+enum status ckpt_hash(const struct ckpt *c, bool ema, char hex[65], struct error *e);
+
+/* Check what opening does not: zip CRCs, every weight finite.  Calls
+ * say(arg, line) for each finding. */
+enum status ckpt_verify(const struct ckpt *c, void (*say)(void *arg, const char *line), void *arg, struct error *e);
+
+#endif

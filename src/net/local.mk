@@ -1,0 +1,2 @@
+libpsiview_a_SOURCES += \
+	src/net/model.h

@@ -1,0 +1,39 @@
+/*
+ * plan.h: a recipe laid out in time: legs and their rows (psi-samplers.md
+ * section 5, architecture.md section 4 "Plans").  Legs are immutable.
+ */
+#ifndef PSI_PSI_PLAN_H
+#define PSI_PSI_PLAN_H
+
+#include "psi/recipe.h"
+
+struct plan_row { double t, s, a, b, kappa; };  /* one step from t to s; a = alpha(t), b = alpha(s).  Noise removal: s = 0, b = 1 */
+
+struct leg {
+	struct recipe r;
+	int first, n;            /* index of its first step in the run; rows from there to the end */
+	int total;               /* first + n */
+	struct plan_row *row;    /* [n]; with noise removal the last row is it */
+	unsigned char *zone;     /* [n] 0 high, 1 middle, 2 low; 3 noise removal */
+	int part_left[3];        /* times left in each part and zone when it was laid out: what a new total shares out */
+	bool grid_ends_at_c;     /* the last part has a single time: said on screen */
+	double first_t;          /* time of the state it starts at */
+};
+
+/* Lay out the steps from step `at` (a state at time t) to the end.  from: the
+ * leg the state was made by or stands on, NULL at the start of a run.  Steps
+ * and profile unchanged: rows at.. of the full plan bit for bit, only kappa
+ * anew.  A new number of steps: see architecture.md.  ST_USAGE when it cannot
+ * be laid out.  *out is freed with leg_free by its owner (the tree). */
+enum status leg_new(const struct recipe *r, const struct model *m, const struct leg *from, int at, double t,
+                    struct leg **out, struct error *e);
+void leg_free(struct leg *l);
+
+/* The row of step i of the run, NULL past the end. */
+const struct plan_row *leg_row(const struct leg *l, int step);
+
+/* kappa of one step of a sigma mode (a, b at the ends of the step), and its
+ * sigma; psi-samplers.md section 5. */
+double kappa_of(enum kappa_mode mode, double value, double a, double b, double *sigma);
+
+#endif

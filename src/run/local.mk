@@ -1,0 +1,3 @@
+libpsiview_a_SOURCES += \
+	src/run/command.h \
+	src/run/sampler.h

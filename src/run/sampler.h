@@ -1,0 +1,95 @@
+/*
+ * sampler.h: the sampler thread.  It owns the tree (only writer) and the
+ * feature cache, and serves requests: edit, preview, inspect, paint, step,
+ * look-ahead, in that order.  The screen never waits for it: requests return
+ * at once, answers come as reports after a byte on the wake-up descriptor.
+ *
+ * Headless runs use the same thread through sampler_wait.
+ */
+#ifndef PSI_RUN_SAMPLER_H
+#define PSI_RUN_SAMPLER_H
+
+#include "psi/look.h"
+#include "psi/tree.h"
+
+struct sampler;
+
+struct sampler_setup {
+	struct model *ema, *raw;         /* raw NULL: one weight set only.  Borrowed */
+	size_t cache_bytes;              /* features kept at most; 0: a quarter of the memory, at most 2 GB */
+	int samples;                     /* S of the tree */
+};
+struct sampler *sampler_new(const struct sampler_setup *s, struct error *e);
+void sampler_free(struct sampler *s);            /* cancels, joins, frees the tree */
+int sampler_fd(const struct sampler *s);         /* readable when reports wait */
+const struct tree *sampler_tree(const struct sampler *s);
+
+enum request_kind {
+	RQ_START,        /* a new run from its first state; recipe, edits = clamps */
+	RQ_EDIT,         /* a child of node with edits applied; no network */
+	RQ_PREVIEW,      /* the step from node under recipe, not kept; only from kept features unless `compute` */
+	RQ_INSPECT,      /* one position of node, under recipe */
+	RQ_PAINT,        /* a number per position of node, for colouring */
+	RQ_STEP,         /* count steps from node under recipe; each published and reported */
+	RQ_AHEAD,        /* features of node, so that previews and the next step are ready */
+	RQ_FREE,         /* the screen will not look at node and below any more */
+};
+
+enum paint { PAINT_CONFIDENCE /* prob of the token now: x_theta at it */, PAINT_ENTROPY, PAINT_ARGMAX /* tokens */ };
+
+struct edit { int i /* 0..S*L-1 */; int32_t tok; signed char clamp /* 1 clamp, 0 unclamp, -1 as it is */; bool again /* nonce + 1 */; };
+
+struct request {
+	enum request_kind kind;
+	struct node *node;
+	struct recipe recipe;            /* what the step follows; equal to the leg's: that leg goes on */
+	int count;                       /* RQ_STEP: steps; INT_MAX: to the end */
+	int sample, pos;                 /* RQ_INSPECT */
+	enum paint paint;
+	bool compute;                    /* RQ_PREVIEW, INSPECT, PAINT: compute features if not kept */
+	struct edit *edit;               /* malloced, taken over by the sampler */
+	int n_edit;
+};
+
+struct report {
+	enum request_kind kind;
+	uint64_t ticket;
+	enum status status;              /* ST_CANCELLED when replaced or stopped */
+	struct error error;
+	struct node *node;               /* START, EDIT, STEP: the new state; else the one asked about */
+	bool last;                       /* no more reports of this ticket */
+	bool missing;                    /* PREVIEW, INSPECT, PAINT: features are not kept and compute was false */
+	struct recipe recipe;            /* that it answers */
+	struct step_counts counts;       /* PREVIEW */
+	struct state preview;            /* PREVIEW: the state; owned by the report */
+	struct look look;                /* INSPECT */
+	int sample, pos;
+	enum paint paint;
+	float *value;                    /* PAINT: [S*L], owned */
+	int32_t *token;                  /* PAINT_ARGMAX: [S*L], owned */
+};
+
+/* Queue a request; returns its ticket.  A newer PREVIEW, INSPECT, PAINT or
+ * AHEAD replaces a waiting older one of its kind. */
+uint64_t sampler_ask(struct sampler *s, struct request *r);
+/* Stop the running step and forget waiting STEP and AHEAD requests; obeyed
+ * within 50 ms.  States already made stay. */
+void sampler_stop(struct sampler *s);
+/* Next report, if there is one; release it with report_done. */
+bool sampler_take(struct sampler *s, struct report *out);
+/* Headless: block until a report is there. */
+void sampler_wait(struct sampler *s, struct report *out);
+void report_done(struct report *r);
+
+/* Progress, copied under a mutex; cheap. */
+struct sampler_progress {
+	bool busy;
+	enum request_kind doing;
+	double net_ms;                   /* mean time of the last network calls, per call; 0: none yet */
+	double step_ms;
+	size_t cache_bytes, tree_bytes;
+	long nfe, rows;                  /* since the start */
+};
+void sampler_progress(struct sampler *s, struct sampler_progress *out);
+
+#endif

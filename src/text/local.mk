@@ -1,0 +1,2 @@
+libpsiview_a_SOURCES += \
+	src/text/token.h

@@ -1,0 +1,98 @@
+/*
+ * app.h: the screen's state, and what a view is.  Screen thread only; it never
+ * computes and never waits for the model.
+ *
+ * From a key to a changed run: term -> keys -> command text -> app changes the
+ * cursor or its recipe -> request -> sampler -> node -> wake-up -> view.
+ */
+#ifndef PSI_UI_APP_H
+#define PSI_UI_APP_H
+
+#include "ckpt/ckpt.h"
+#include "run/command.h"
+#include "run/sampler.h"
+#include "text/token.h"
+#include "ui/canvas.h"
+#include "ui/keys.h"
+
+enum focus { FOCUS_SAMPLE, FOCUS_KNOBS, FOCUS_TIMELINE, FOCUS_COUNT };
+enum colouring { COLOUR_CAUSE, COLOUR_CONFIDENCE, COLOUR_ENTROPY, COLOUR_AGE, COLOUR_TIMES, COLOUR_DENOISER, COLOUR_DIFFERENCE, COLOUR_PLAIN, COLOUR_COUNT };
+
+struct app;
+
+/* A view: a full-screen page.  The table of views is in app.c: Sample,
+ * Inspect, Tree, Log, Help; Compare, Sweep, Train, Lessons join it there. */
+struct view {
+	const char *name;
+	void (*draw)(struct app *a, struct canvas *c, struct rect r);
+	bool (*key)(struct app *a, const struct key *k, int count);   /* true: taken; else the global keys */
+	const char *help;
+};
+
+/* A pane on top of the view that takes keys until it closes (menu, prompt, help). */
+struct popup {
+	void (*draw)(struct app *a, struct canvas *c, struct rect r);
+	bool (*key)(struct app *a, const struct key *k, int count);   /* false: close it */
+	void (*close)(struct app *a);
+};
+
+/* Where a view looks. */
+struct cursor {
+	struct node *node;
+	int reveal;              /* touched positions of node shown so far; -1: all */
+	int sample, pos;
+	int select_from;         /* -1: no selection */
+};
+
+struct app {
+	/* what is open; borrowed from main */
+	const struct ckpt *ckpt;
+	struct model *model, *model_raw;
+	const struct tokenizer *tok;
+	struct sampler *sampler;
+	const char *name;            /* file name shown */
+
+	struct cursor cursor;
+	struct recipe recipe;        /* the knobs as they are now */
+	enum focus focus;
+	enum colouring colouring;
+	int knob;                    /* chosen knob (index of recipe_knob) */
+	int view;                    /* index in the table of views */
+	struct popup popup;          /* draw NULL: none */
+	bool playing; double play_rate;      /* steps a second */
+	bool grid_layout, quit, redraw;
+	char message[240]; bool message_is_error;
+	struct app_private *priv;    /* app.c: visited nodes, reports, buffers */
+};
+
+struct app_setup {
+	const struct ckpt *ckpt; struct model *model, *model_raw; const struct tokenizer *tok;
+	struct sampler *sampler; struct recipe recipe; const char *name;
+	const struct edit *clamp; int n_clamp;
+	const char *tok_note;        /* where the tokenizer came from, or why ids are shown */
+};
+
+enum status app_new(const struct app_setup *s, struct app **out, struct error *e);
+void app_free(struct app *a);
+
+/* Drive it without a terminal (tests, --plain, scripts): */
+void app_key(struct app *a, const struct key *k);
+enum status app_command(struct app *a, const char *line, struct error *e);
+void app_reports(struct app *a);                     /* take what the sampler has */
+bool app_tick(struct app *a, double now_s);          /* play; true: something changed */
+double app_next_tick(const struct app *a, double now_s);   /* seconds until app_tick wants a call; < 0: never */
+void app_draw(struct app *a, struct canvas *c);      /* everything: header, view, popup, message */
+void app_say(struct app *a, bool error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void app_popup(struct app *a, struct popup p);
+
+/* Opened by commands; ui/menu.c, ui/prompt.c, ui/view_help.c */
+void menu_open(struct app *a);
+void prompt_open(struct app *a, const char *initial);
+extern const struct view view_sample, view_inspect, view_tree, view_log, view_help;
+
+/* The terminal loop (ui/term.c): returns the program's status.  Restores the
+ * terminal on every way out. */
+struct term_options { bool no_probe, plain, mouse; const char *theme /* auto dark light mono */; const char *record, *play; };
+int term_run(struct app *a, const struct term_options *o, struct error *e);
+
+#endif

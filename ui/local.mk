@@ -1,0 +1,4 @@
+libpsiview_a_SOURCES += \
+	ui/app.h \
+	ui/canvas.h \
+	ui/keys.h
