@@ -1,2 +1,3 @@
 libpsiview_a_SOURCES += \
+	src/text/show.h \
 	src/text/token.h

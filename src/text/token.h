@@ -34,9 +34,15 @@ enum status tok_chars(const char *json, size_t bytes, struct tokenizer **out, st
 void tok_free(struct tokenizer *t);
 const char *tok_kind_name(enum tok_kind k);
 
-/* Ids of text (UTF-8, may hold NUL), without special tokens added.  *ids is
- * malloced.  ST_USAGE when the tokenizer cannot hold it, naming the part. */
+/* Ids of text (UTF-8, may hold NUL), without special tokens added; a special
+ * token written out in the text ("[MASK]") becomes that token.  *ids is
+ * malloced.  ST_USAGE when the tokenizer cannot hold it, naming the character
+ * and its place.  Text8 and uncased WordPiece lower-case silently. */
 enum status tok_encode(const struct tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *n, struct error *e);
+/* The same, but what cannot be held becomes [UNK], or nothing where there is
+ * no [UNK], as in the published tokenizers: for corpora and scoring. */
+enum status tok_encode_lossy(const struct tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *n,
+                             struct error *e);
 
 /* The bytes of one token as it appears in running text (WordPiece: without
  * the leading "##"; see tok_glue).  NULL: no such id.  Not NUL-terminated. */
@@ -45,11 +51,16 @@ bool tok_special(const struct tokenizer *t, int32_t id);
 /* WordPiece: true if id continues the word before it (no space between). */
 bool tok_glue(const struct tokenizer *t, int32_t id);
 
+/* WordPiece: true if a space stands between id and a word before it. */
+bool tok_spaced(const struct tokenizer *t, int32_t id);
+
 /* Running text of n ids: malloced, NUL-terminated, *bytes its length.  Raw
- * bytes, not checked for UTF-8.  id -1 (undrawn) gives nothing. */
+ * bytes, not checked for UTF-8.  id -1 (undrawn) gives nothing, an id without
+ * an entry "<id>", the mask token "[MASK]".  NULL: out of memory. */
 char *tok_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool skip_special, size_t *bytes);
-/* transformers' clean_up_tokenization_spaces on UTF-8 text, malloced. */
-char *tok_clean_up(const char *text);
+/* transformers' clean_up_tokenization_spaces on UTF-8 text (" ." -> "." ...),
+ * malloced and NUL-terminated. */
+char *tok_clean_up(const char *text, size_t bytes, size_t *out_bytes);
 /* Replace each maximal invalid UTF-8 part by U+FFFD; malloced. */
 char *utf8_repair(const char *s, size_t bytes, size_t *out_bytes);
 
