@@ -60,8 +60,15 @@ struct app {
 	int view;                    /* index in the table of views */
 	struct popup popup;          /* draw NULL: none */
 	bool playing; double play_rate;      /* steps a second */
-	bool grid_layout, quit, redraw;
+	bool grid_layout, quit;
+	/* Wishes for the terminal loop, which fulfils and clears them. */
+	bool redraw, suspend;
+	char *copy;                  /* text for the clipboard (OSC 52); free() it */
+	bool mouse;
+	char theme[12];              /* "auto", "dark", "light", "mono"; a change shows in redraw */
 	char message[240]; bool message_is_error;
+	/* Called with every command line that was executed, by key or typed; NULL: nobody listens. */
+	void (*on_command)(void *arg, const char *line); void *on_command_arg;
 	struct app_private *priv;    /* app.c: visited nodes, reports, buffers */
 };
 
@@ -84,6 +91,10 @@ double app_next_tick(const struct app *a, double now_s);   /* seconds until app_
 void app_draw(struct app *a, struct canvas *c);      /* everything: header, view, popup, message */
 void app_say(struct app *a, bool error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void app_popup(struct app *a, struct popup p);
+void app_status_line(const struct app *a, char *buf, size_t size);   /* one line about the state, for --plain */
+int app_view_count(void);
+const struct view *app_view(int i);
+const char *app_word(const char *what, int i);       /* completion: "view", "colour", "knob", "preset", "branch"; NULL at the end */
 
 /* Opened by commands; ui/menu.c, ui/prompt.c, ui/view_help.c */
 void menu_open(struct app *a);
