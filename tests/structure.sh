@@ -1,0 +1,163 @@
+# structure.sh: the rules of the house that a machine can check: who may
+# include whom, one door to each foreign library, sizes of files, headers that
+# stand alone, words and paths that do not belong in the tree.
+set -u
+cd "$SRCDIR" || exit 99
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+count=0 bad=0
+
+# report NAME FILE: a test point that holds if FILE is empty; its lines tell
+# what is wrong.
+report()
+{
+	count=$((count + 1))
+	if [ -s "$2" ]; then
+		bad=$((bad + 1))
+		echo "not ok $count - $1"
+		sed 's/^/# /' "$2" | head -n 40
+	else
+		echo "ok $count - $1"
+	fi
+}
+
+skip()
+{
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+
+sources()
+{
+	find src ui models tests -name '*.[ch]' | sort
+}
+
+# The sources of programs, of the build and of the manual: all that people write.
+texts()
+{
+	find src ui models tests man data \( -name '*.[ch]' -o -name '*.sh' -o -name '*.mk' -o -name '*.[1-9]' \) | sort
+	for f in configure.ac Makefile.am bootstrap quickstart .ci/run README.md CONTRIBUTING.md NEWS.md; do
+		[ -f "$f" ] && echo "$f"
+	done
+}
+
+# --- who may include whom (architecture.md, section 7) ---
+# A room, and the prefixes of the headers of ours that it may include.
+# net/model.h holds a struct alpha by value, hence psi/alpha.h in net; a
+# network is bound to an open checkpoint, hence ckpt in models; the screen
+# shows what is open, hence ckpt/ckpt.h in ui.
+rooms='
+src/base    base/
+src/ckpt    base/ ckpt/
+src/text    base/ text/
+src/net     base/ ckpt/ net/ psi/alpha.h
+src/psi     base/ net/ psi/
+src/train   base/ ckpt/ text/ net/ psi/ train/
+src/run     base/ ckpt/ text/ net/ psi/ train/ run/ models/registry.h
+models      base/ ckpt/ net/ psi/alpha.h models/
+ui          base/ run/ psi/ text/ ckpt/ckpt.h ui/
+'
+while read -r room allowed; do
+	[ -n "$room" ] && [ -d "$room" ] || continue
+	: >"$scratch/out"
+	grep -n '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$room"/*.[ch] /dev/null | while IFS=: read -r file line text; do
+		header=${text#*\"}
+		header=${header%%\"*}
+		[ "$header" = config.h ] && continue
+		good=no
+		for prefix in $allowed; do
+			case $header in "$prefix"*) good=yes ;; esac
+		done
+		[ $good = yes ] || echo "$file:$line includes $header"
+	done >"$scratch/out"
+	report "$room includes only ${allowed//\//}" "$scratch/out"
+done <<<"$rooms"
+
+# --- one door to each foreign library ---
+# door HEADERS FILE: only FILE includes a header whose name matches HEADERS.
+door()
+{
+	grep -lE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]($1)[>\"]" $(sources) | grep -vxE "$2" >"$scratch/out"
+	report "only $2 includes $1" "$scratch/out"
+}
+door '[a-z]*cblas[a-z_-]*\.h' src/net/gemm.c
+door '(n?curses|ncursesw/.*|term)\.h' ui/term.c
+door 'sixel\.h' ui/sixel.c
+
+# --- below main nothing exits or prints on its own ---
+grep -nE '(^|[^_[:alnum:]])(exit|_exit|_Exit|quick_exit|abort|perror|puts|putchar|printf|vprintf)[[:space:]]*\(' \
+	$(find src ui models -name '*.c' | grep -vx 'src/main\.c' | sort) >"$scratch/out"
+report "nothing below main prints or exits" "$scratch/out"
+
+# --- files of a size one can read ---
+sources | while read -r f; do
+	n=$(wc -l <"$f")
+	[ "$n" -le 600 ] || echo "$f has $n lines"
+done >"$scratch/out"
+report "no source file above 600 lines" "$scratch/out"
+
+# Columns count a tab as eight, characters once.
+texts | while read -r f; do
+	expand -t 8 "$f" | awk -v f="$f" 'length($0) > 145 { print f ":" NR ": " length($0) " columns" }'
+done | grep -vE '^(man/|[A-Z]+\.md:)' >"$scratch/out"
+report "no line above 145 columns" "$scratch/out"
+
+grep -nE '[[:space:]]+$' $(texts | grep -v '\.md$') >"$scratch/out"
+report "no blanks at the end of a line" "$scratch/out"
+
+sources | while read -r f; do
+	[ -z "$(tail -c 1 "$f")" ] || echo "$f"
+	case $f in *.c) grep -nE '^ {8,}[^ *]' "$f" | sed "s|^|$f:|" | head -n 3 ;; esac
+done >"$scratch/out"
+report "tabs indent, and files end with a newline" "$scratch/out"
+
+# --- what does not belong in the tree ---
+# (written so that this file does not match itself)
+grep -nwE 'TO''DO|FIX''ME|X''XX|HA''CK|WI''P' $(texts) >"$scratch/out"
+report "no left-over marks" "$scratch/out"
+
+grep -nE '(^|[^[:alnum:]_.~-])/(wo''rk|ro''ot|ho''me|tmp/w''t|us''r/lib/x86_64)(/|[^[:alnum:]]|$)' $(texts) >"$scratch/out"
+report "no paths of some machine" "$scratch/out"
+
+# --- the head of a file says what it owns ---
+sources | while read -r f; do
+	head -n 2 "$f" | grep -qF "${f##*/}:" || echo "$f"
+done >"$scratch/out"
+report "every source file begins with its name and what it owns" "$scratch/out"
+
+# --- headers ---
+find src ui models -name '*.h' | sort | while read -r f; do
+	guard=$(grep -m 1 '^#ifndef PSI_' "$f" | cut -d ' ' -f 2)
+	[ -n "$guard" ] && grep -qx "#define $guard" "$f" || echo "$f has no guard"
+	echo "$guard" >>"$scratch/guards"
+done >"$scratch/out"
+sort "$scratch/guards" | uniq -d >>"$scratch/out"
+report "every header has a guard of its own" "$scratch/out"
+
+if [ -n "${PSIVIEW_CC:-}" ]; then
+	find src ui models -name '*.h' | sort | while read -r f; do
+		printf '#include "%s"\n' "${f#src/}" >"$scratch/alone.c"
+		$PSIVIEW_CC -I"$SRCDIR/src" -I"$SRCDIR" -fsyntax-only "$scratch/alone.c" >"$scratch/said" 2>&1 ||
+			{ echo "$f"; head -n 4 "$scratch/said"; }
+	done >"$scratch/out"
+	report "every header compiles alone" "$scratch/out"
+else
+	skip "every header compiles alone" "PSIVIEW_CC is not set"
+fi
+
+# --- spelling, scripts ---
+if command -v codespell >/dev/null; then
+	codespell -q 3 -L "$(tr '\n' ',' <tests/words)" $(texts) >"$scratch/out" 2>&1
+	report "spelling" "$scratch/out"
+else
+	skip "spelling" "codespell is not installed"
+fi
+if command -v shellcheck >/dev/null; then
+	shellcheck quickstart bootstrap .ci/run >"$scratch/out" 2>&1
+	report "shell scripts" "$scratch/out"
+else
+	skip "shell scripts" "shellcheck is not installed"
+fi
+
+echo "1..$count"
+[ $bad -eq 0 ]
