@@ -24,6 +24,7 @@ enum status st_open(const char *path, struct st_file **out, struct error *e);
 void st_close(struct st_file *f);
 const struct tensor *st_find(const struct st_file *f, const char *name);
 const char *st_meta(const struct st_file *f, const char *key);
+const char *st_dtype_code(enum dtype d);      /* "F32", "BF16", ... */
 
 /* Writing: declare every tensor, then st_begin, then fill them in the order of
  * declaration, any number of bytes at a time.  Written to a temporary name in

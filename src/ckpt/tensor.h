@@ -37,6 +37,13 @@ void tensor_to_f64(const struct tensor *t, size_t first, size_t n, double *out);
 /* Integer and bool types only; ST_CKPT for floats. */
 enum status tensor_to_i32(const struct tensor *t, size_t first, size_t n, int32_t *out, struct error *e);
 
+/* Row-major strides from dim, and the size in bytes; false on overflow or a
+ * negative dimension. */
+bool tensor_lay_out(struct tensor *t, size_t *bytes);
+
+/* Narrow floats to f32, bf16 or f16 (nearest, ties to even).  out: n elements. */
+void f32_to_dtype(const float *in, size_t n, enum dtype d, void *out);
+
 /* "[256, 64]" into buf; returns buf. */
 char *tensor_shape(const struct tensor *t, char *buf, size_t size);
 

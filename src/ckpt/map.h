@@ -1,0 +1,22 @@
+/*
+ * map.h: a regular file, mapped read-only.  Nothing else may be opened: a
+ * folder, a device or a fifo is an error, and opening never blocks.
+ */
+#ifndef PSI_CKPT_MAP_H
+#define PSI_CKPT_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct map {
+	const uint8_t *p;     /* NULL when the file is empty */
+	size_t bytes;
+};
+
+/* Errors: ST_CKPT with the reason, without the path. */
+enum status map_open(const char *path, struct map *m, struct error *e);
+void map_done(struct map *m);
+
+#endif
