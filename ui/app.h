@@ -34,6 +34,8 @@ struct popup {
 	void (*draw)(struct app *a, struct canvas *c, struct rect r);
 	bool (*key)(struct app *a, const struct key *k, int count);   /* false: close it */
 	void (*close)(struct app *a);
+	void (*paste)(struct app *a, const char *text, size_t bytes);   /* NULL: pasted text is refused */
+	bool quiet;                  /* its keys are not recorded, only the commands it runs */
 };
 
 /* Where a view looks. */
@@ -62,7 +64,7 @@ struct app {
 	bool playing; double play_rate;      /* steps a second */
 	bool grid_layout, quit;
 	/* Wishes for the terminal loop, which fulfils and clears them. */
-	bool redraw, suspend;
+	bool redraw, suspend;        /* redraw: everything is sent anew */
 	char *copy;                  /* text for the clipboard (OSC 52); free() it */
 	bool mouse;
 	char theme[12];              /* "auto", "dark", "light", "mono"; a change shows in redraw */
@@ -95,14 +97,17 @@ void app_status_line(const struct app *a, char *buf, size_t size);   /* one line
 int app_view_count(void);
 const struct view *app_view(int i);
 const char *app_word(const char *what, int i);       /* completion: "view", "colour", "knob", "preset", "branch"; NULL at the end */
+/* Something asked of the sampler has not been answered yet: scripts and --plain wait for it. */
+bool app_busy(const struct app *a);
 
 /* Opened by commands; ui/menu.c, ui/prompt.c, ui/view_help.c */
 void menu_open(struct app *a);
 void prompt_open(struct app *a, const char *initial);
 extern const struct view view_sample, view_inspect, view_tree, view_log, view_help;
 
-/* The terminal loop (ui/term.c): returns the program's status.  Restores the
- * terminal on every way out. */
+/* The terminal loop (ui/loop.c): returns the program's status, or 128 + N when
+ * signal N ended it (main then raises N again).  Restores the terminal on every
+ * way out.  main calls term_locale (ui/term.h) before it starts a thread. */
 struct term_options { bool no_probe, plain, mouse; const char *theme /* auto dark light mono */; const char *record, *play; };
 int term_run(struct app *a, const struct term_options *o, struct error *e);
 
