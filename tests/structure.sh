@@ -3,29 +3,7 @@
 # stand alone, words and paths that do not belong in the tree.
 set -u
 cd "$SRCDIR" || exit 99
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-count=0 bad=0
-
-# report NAME FILE: a test point that holds if FILE is empty; its lines tell
-# what is wrong.
-report()
-{
-	count=$((count + 1))
-	if [ -s "$2" ]; then
-		bad=$((bad + 1))
-		echo "not ok $count - $1"
-		sed 's/^/# /' "$2" | head -n 40
-	else
-		echo "ok $count - $1"
-	fi
-}
-
-skip()
-{
-	count=$((count + 1))
-	echo "ok $count - $1 # SKIP $2"
-}
+. tests/tap.sh
 
 sources()
 {
@@ -153,11 +131,10 @@ else
 	skip "spelling" "codespell is not installed"
 fi
 if command -v shellcheck >/dev/null; then
-	shellcheck quickstart bootstrap .ci/run >"$scratch/out" 2>&1
+	shellcheck quickstart bootstrap .ci/run man/tables.sh >"$scratch/out" 2>&1
 	report "shell scripts" "$scratch/out"
 else
 	skip "shell scripts" "shellcheck is not installed"
 fi
 
-echo "1..$count"
-[ $bad -eq 0 ]
+finish
