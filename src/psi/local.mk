@@ -7,4 +7,5 @@ libpsiview_a_SOURCES += \
 	src/psi/posterior.h \
 	src/psi/recipe.h \
 	src/psi/step.h \
+	src/psi/tree.c \
 	src/psi/tree.h

@@ -1,4 +1,12 @@
 libpsiview_a_SOURCES += \
+	src/run/cache.c \
+	src/run/cache.h \
 	src/run/command.c \
 	src/run/command.h \
-	src/run/sampler.h
+	src/run/features.c \
+	src/run/features.h \
+	src/run/sampler.c \
+	src/run/sampler.h \
+	src/run/sampler_private.h \
+	src/run/serve.c \
+	src/run/serve_look.c

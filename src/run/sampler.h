@@ -1,10 +1,14 @@
 /*
  * sampler.h: the sampler thread.  It owns the tree (only writer) and the
- * feature cache, and serves requests: edit, preview, inspect, paint, step,
- * look-ahead, in that order.  The screen never waits for it: requests return
- * at once, answers come as reports after a byte on the wake-up descriptor.
+ * feature cache, and serves requests: edit and start, preview, inspect, paint,
+ * step, look-ahead, free, in that order.  The screen never waits for it:
+ * requests return at once, answers come as reports after a byte on the wake-up
+ * descriptor.  Every request ends in exactly one report with `last` set.
  *
- * Headless runs use the same thread through sampler_wait.
+ * While a trunk runs, what needs no trunk is served between its work items.
+ *
+ * Headless runs use the same thread through sampler_wait, or poll the
+ * descriptor.
  */
 #ifndef PSI_RUN_SAMPLER_H
 #define PSI_RUN_SAMPLER_H
@@ -17,10 +21,10 @@ struct sampler;
 struct sampler_setup {
 	struct model *ema, *raw;         /* raw NULL: one weight set only.  Borrowed */
 	size_t cache_bytes;              /* features kept at most; 0: a quarter of the memory, at most 2 GB */
-	int samples;                     /* S of the tree */
+	int samples;                     /* S of the tree; recipes are taken with this many */
 };
 struct sampler *sampler_new(const struct sampler_setup *s, struct error *e);
-void sampler_free(struct sampler *s);            /* cancels, joins, frees the tree */
+void sampler_free(struct sampler *s);            /* cancels, joins, frees the tree; reports still held stay valid but for their nodes */
 int sampler_fd(const struct sampler *s);         /* readable when reports wait */
 const struct tree *sampler_tree(const struct sampler *s);
 
@@ -47,6 +51,9 @@ struct request {
 	int sample, pos;                 /* RQ_INSPECT */
 	enum paint paint;
 	bool compute;                    /* RQ_PREVIEW, INSPECT, PAINT: compute features if not kept */
+	bool flat;                       /* RQ_STEP: keep the first and the last state only; no other is looked at.
+	                                  * Reports of the states between carry no node */
+	bool each;                       /* RQ_STEP: report counts per sample */
 	struct edit *edit;               /* malloced, taken over by the sampler */
 	int n_edit;
 };
@@ -60,20 +67,26 @@ struct report {
 	bool last;                       /* no more reports of this ticket */
 	bool missing;                    /* PREVIEW, INSPECT, PAINT: features are not kept and compute was false */
 	struct recipe recipe;            /* that it answers */
-	struct step_counts counts;       /* PREVIEW */
+	bool kept;                       /* STEP: the state was there already */
+	int step; double t;              /* STEP: of the new state */
+	struct step_counts counts;       /* STEP, PREVIEW */
+	struct step_counts *each;        /* STEP with `each`: [S], owned; rows, net_ms and rest_ms are not told apart: 0 */
 	struct state preview;            /* PREVIEW: the state; owned by the report */
 	struct look look;                /* INSPECT */
 	int sample, pos;
 	enum paint paint;
 	float *value;                    /* PAINT: [S*L], owned */
 	int32_t *token;                  /* PAINT_ARGMAX: [S*L], owned */
+	struct node *cut;                /* FREE: the branch; report_done releases it.  Until then its nodes can be read */
 };
 
-/* Queue a request; returns its ticket.  A newer PREVIEW, INSPECT, PAINT or
- * AHEAD replaces a waiting older one of its kind. */
+/* Queue a request; returns its ticket, 0 when out of memory (nothing is
+ * reported then).  A newer PREVIEW, INSPECT, PAINT or AHEAD replaces a waiting
+ * older one of its kind, which is reported with ST_CANCELLED.  A look-ahead
+ * that is in the way of another state's network call is stopped. */
 uint64_t sampler_ask(struct sampler *s, struct request *r);
-/* Stop the running step and forget waiting STEP and AHEAD requests; obeyed
- * within 50 ms.  States already made stay. */
+/* Stop the running step or look-ahead and forget waiting ones (each is reported
+ * with ST_CANCELLED); obeyed within 50 ms.  States already made stay. */
 void sampler_stop(struct sampler *s);
 /* Next report, if there is one; release it with report_done. */
 bool sampler_take(struct sampler *s, struct report *out);
