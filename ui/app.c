@@ -1,0 +1,336 @@
+/*
+ * app.c: the screen's state: made, freed, driven by keys, commands, reports
+ * and time, and drawn.  Screen thread only; nothing here computes or waits.
+ */
+#include "ui/view_text.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define MIN_W 40
+#define MIN_H 12
+
+/* The table of views: `:view NAME` (Alt-1.. and F1.. are short names for that).
+ * Compare, Sweep, Train and Lessons join it here. */
+static const struct view *const views[] = { &view_sample, &view_inspect, &view_tree, &view_log, &view_help };
+#define N_VIEWS ((int)(sizeof views / sizeof *views))
+
+int
+app_view_count(void)
+{
+	return N_VIEWS;
+}
+
+const struct view *
+app_view(int i)
+{
+	return i >= 0 && i < N_VIEWS ? views[i] : NULL;
+}
+
+static bool
+priv_arrays(struct app_private *p, int S, int L)
+{
+	p->S = S;
+	p->L = L;
+	p->size = (size_t)S * (size_t)L;
+	p->tok = mem_calloc((size_t)L, sizeof *p->tok);
+	p->cause = mem_calloc((size_t)L, sizeof *p->cause);
+	p->prob = mem_calloc((size_t)L, sizeof *p->prob);
+	p->touched = mem_calloc((size_t)L, sizeof *p->touched);
+	p->rank = mem_calloc((size_t)L, sizeof *p->rank);
+	p->age = mem_calloc((size_t)L, sizeof *p->age);
+	p->times = mem_calloc((size_t)L, sizeof *p->times);
+	p->row_of = mem_calloc((size_t)L, sizeof *p->row_of);
+	p->col_of = mem_calloc((size_t)L, sizeof *p->col_of);
+	p->value = mem_calloc(p->size, sizeof *p->value);
+	p->said = mem_calloc(p->size, sizeof *p->said);
+	return p->tok && p->cause && p->prob && p->touched && p->rank && p->age && p->times && p->row_of && p->col_of &&
+	    p->value && p->said;
+}
+
+static enum status
+priv_new(const struct app_setup *s, struct app_private **out, struct error *e)
+{
+	struct app_private *p = mem_calloc(1, sizeof *p);
+	int S = s->recipe.samples, L = s->model->L;
+
+	*out = p;
+	if (!p)
+		return error_set(e, ST_MEMORY, "out of memory");
+	p->other_branch = -1;
+	p->rest_at = p->play_at = -1;
+	p->fixed_ms = -1;
+	p->history_sample = -1;
+	if (!priv_arrays(p, S, L) || state_init(&p->now, S, L, e) || state_init(&p->before, S, L, e) ||
+	    state_init(&p->next, S, L, e) || state_init(&p->other, S, L, e))
+		return error_set(e, ST_MEMORY, "out of memory");
+	if (s->n_clamp > 0) {
+		p->clamp = mem_calloc((size_t)s->n_clamp, sizeof *p->clamp);
+		if (!p->clamp)
+			return error_set(e, ST_MEMORY, "out of memory");
+		memcpy(p->clamp, s->clamp, (size_t)s->n_clamp * sizeof *p->clamp);
+		p->n_clamp = s->n_clamp;
+	}
+	return ST_OK;
+}
+
+static void
+priv_free(struct app_private *p)
+{
+	if (!p)
+		return;
+	state_done(&p->now);
+	state_done(&p->before);
+	state_done(&p->next);
+	state_done(&p->other);
+	text_page_free(p->page);
+	leg_free(p->plan);
+	free(p->clamp);
+	free(p->tok);
+	free(p->cause);
+	free(p->prob);
+	free(p->touched);
+	free(p->rank);
+	free(p->age);
+	free(p->times);
+	free(p->row_of);
+	free(p->col_of);
+	free(p->value);
+	free(p->said);
+	free(p->line.at);
+	free(p->visited.at);
+	free(p->runs.at);
+	free(p->branches.at);
+	for (int i = 0; i < p->n_log; i++)
+		free(p->log[i].text);
+	free(p->log);
+	free(p);
+}
+
+enum status
+app_new(const struct app_setup *s, struct app **out, struct error *e)
+{
+	struct app *a = mem_calloc(1, sizeof *a);
+	enum status st;
+
+	*out = NULL;
+	if (!a)
+		return error_set(e, ST_MEMORY, "out of memory");
+	a->ckpt = s->ckpt;
+	a->model = s->model;
+	a->model_raw = s->model_raw;
+	a->tok = s->tok;
+	a->sampler = s->sampler;
+	a->name = s->name;
+	a->recipe = s->recipe;
+	a->play_rate = 4;
+	a->cursor.reveal = -1;
+	a->cursor.select_from = -1;
+	memcpy(a->theme, "auto", sizeof "auto");
+	st = priv_new(s, &a->priv, e);
+	if (st) {
+		app_free(a);
+		return st;
+	}
+	header_describe(a);
+	for (int i = 0; s->ckpt && i < s->ckpt->n_warning; i++)
+		app_log(a, true, s->ckpt->warning[i]);
+	if (s->tok_note && *s->tok_note)
+		app_log(a, false, s->tok_note);
+	ask_start(a, a->priv->clamp, a->priv->n_clamp);
+	*out = a;
+	return ST_OK;
+}
+
+void
+app_free(struct app *a)
+{
+	if (!a)
+		return;
+	if (a->popup.close)
+		a->popup.close(a);
+	priv_free(a->priv);
+	free(a->copy);
+	free(a);
+}
+
+void
+app_say(struct app *a, bool error, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(a->message, sizeof a->message, fmt, ap);
+	va_end(ap);
+	a->message_is_error = error;
+	if (*a->message)
+		app_log(a, error, a->message);
+}
+
+static void
+popup_close(struct app *a)
+{
+	struct popup p = a->popup;
+
+	memset(&a->popup, 0, sizeof a->popup);
+	if (p.close)
+		p.close(a);
+}
+
+void
+app_popup(struct app *a, struct popup p)
+{
+	if (a->popup.draw)
+		popup_close(a);
+	a->popup = p;
+}
+
+void
+app_key(struct app *a, const struct key *k)
+{
+	int count = 0;
+	char line[64];
+	struct error e = { 0 };
+
+	if (a->popup.draw) {
+		struct popup was = a->popup;
+
+		/* A key may have opened another popup: that one stays. */
+		if (!a->popup.key(a, k, 0) && a->popup.draw == was.draw)
+			popup_close(a);
+		return;
+	}
+	if (!keys_feed(&a->priv->keys, k, &count))
+		return;
+	a->message[0] = 0;
+	if (views[a->view]->key && views[a->view]->key(a, k, count))
+		return;
+	if (!command_line_of_key(k->name, count, line, sizeof line))
+		return;
+	if (app_command(a, line, &e))
+		app_say(a, true, "%s", e.msg);
+}
+
+/* Where commands are carried out; later issues add a line here, one in
+ * command.c, and a function in a do_*.c of their own. */
+static do_fn *const does[CMD_COUNT] = {
+	[CMD_STEP] = do_step, [CMD_BACK] = do_back, [CMD_NEXT_TOKEN] = do_next_token, [CMD_PREV_TOKEN] = do_prev_token,
+	[CMD_CONTINUE] = do_continue, [CMD_CONTINUE_BACK] = do_continue_back, [CMD_FINISH] = do_finish,
+	[CMD_STOP] = do_stop, [CMD_PLAY] = do_play, [CMD_SLOWER] = do_slower, [CMD_FASTER] = do_faster,
+	[CMD_FIRST] = do_first, [CMD_LAST] = do_last, [CMD_GOTO] = do_goto, [CMD_NEXT_HIT] = do_next_hit,
+	[CMD_PREV_HIT] = do_prev_hit, [CMD_UNDO] = do_undo, [CMD_REDO] = do_redo, [CMD_TREE] = do_tree,
+	[CMD_COLOUR] = do_colour, [CMD_SET] = do_set, [CMD_SEED] = do_seed, [CMD_SAMPLE] = do_sample,
+	[CMD_WEIGHTS] = do_weights, [CMD_PRESET] = do_preset, [CMD_RECIPE] = do_recipe, [CMD_LABEL] = do_label,
+	[CMD_LAYOUT] = do_layout, [CMD_VIEW] = do_view, [CMD_FOCUS] = do_focus, [CMD_FOCUS_BACK] = do_focus_back,
+	[CMD_INSPECT] = do_inspect, [CMD_MENU] = do_menu, [CMD_HELP] = do_help, [CMD_COMMAND] = do_command,
+	[CMD_COPY] = do_copy, [CMD_WRITE] = do_write, [CMD_REDRAW] = do_redraw, [CMD_SUSPEND] = do_suspend,
+	[CMD_RESTART] = do_restart, [CMD_MOUSE] = do_mouse, [CMD_THEME] = do_theme, [CMD_SELECT] = do_select,
+	[CMD_QUIT] = do_quit,
+};
+
+enum status
+app_command(struct app *a, const char *line, struct error *e)
+{
+	const char *args = "";
+	const struct command *cmd;
+	enum status st;
+
+	while (*line == ' ' || *line == ':')
+		line++;
+	if (!*line)
+		return ST_OK;
+	cmd = command_parse(line, &args);
+	if (!cmd)
+		return error_set(e, ST_USAGE, "no command '%.*s' (m lists them)", (int)strcspn(line, " "), line);
+	a->priv->merge = false;
+	if (!does[cmd->id])
+		return error_set(e, ST_USAGE, "'%s' is for scripts", cmd->name);
+	st = does[cmd->id](a, args ? args : "", e);
+	if (!st && a->on_command)
+		a->on_command(a->on_command_arg, line);
+	return st;
+}
+
+bool
+app_tick(struct app *a, double now_s)
+{
+	struct app_private *p = a->priv;
+	bool changed = false;
+
+	if (p->moved) {
+		p->moved = false;
+		p->rest_at = now_s + .1;
+	}
+	if (p->rest_at >= 0 && now_s >= p->rest_at) {
+		p->rest_at = -1;
+		ask_ahead(a);
+	}
+	if (!a->playing) {
+		p->play_at = -1;
+	} else if (p->play_at < 0) {
+		p->play_at = now_s;
+	}
+	if (a->playing && now_s >= p->play_at && !p->stepping) {
+		p->play_at = now_s + 1 / a->play_rate;
+		if (!play_steps(a))
+			a->playing = false;
+		changed = true;
+	}
+	return changed;
+}
+
+double
+app_next_tick(const struct app *a, double now_s)
+{
+	const struct app_private *p = a->priv;
+	double wait = -1;
+
+	if (p->moved)
+		return 0;
+	if (p->rest_at >= 0)
+		wait = p->rest_at > now_s ? p->rest_at - now_s : 0;
+	/* A step under way brings its own wake-up. */
+	if (a->playing && !p->stepping) {
+		double due = p->play_at > now_s ? p->play_at - now_s : 0;
+
+		wait = wait < 0 || due < wait ? due : wait;
+	}
+	return wait;
+}
+
+static void
+too_small(struct canvas *c, struct rect r)
+{
+	char line[64];
+	int n = snprintf(line, sizeof line, "%dx%d", c->w, c->h);
+
+	canvas_printf(c, r, 0, 0, STYLE_BOLD, "psiview");
+	canvas_printf(c, r, 0, 1, STYLE_TEXT, n + 12 <= c->w ? "%dx%d, now %s" : "%dx%d", MIN_W, MIN_H, line);
+	canvas_printf(c, r, 0, 2, STYLE_DIM, c->w >= 28 ? "make the window larger, or q" : "q: quit");
+}
+
+void
+app_draw(struct app *a, struct canvas *c)
+{
+	struct rect all = canvas_all(c);
+
+	canvas_clear(c, all);
+	c->cursor_x = c->cursor_y = -1;
+	if (c->w < MIN_W || c->h < MIN_H) {
+		too_small(c, all);
+		return;
+	}
+	header_draw(a, c, (struct rect){ 0, 0, c->w, 1 });
+	views[a->view]->draw(a, c, (struct rect){ 0, 1, c->w, c->h - 2 });
+	hints_draw(a, c, (struct rect){ 0, c->h - 1, c->w, 1 });
+	if (a->popup.draw)
+		a->popup.draw(a, c, all);
+}
+
+void
+app_status_line(const struct app *a, char *buf, size_t size)
+{
+	say_state(a, buf, size);
+}

@@ -1,0 +1,263 @@
+/*
+ * do_change.c: commands that change what comes next: knobs, presets, weights
+ * (from the cursor on), seed, sample, label (a run of their own).  A changed
+ * knob is held: its preview is shown until a step keeps it or Esc drops it.
+ */
+#include "ui/app_private.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+/* The next word of *args into buf; false if there is none. */
+static bool
+word(const char **args, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	while (isspace((unsigned char)**args))
+		(*args)++;
+	while (**args && !isspace((unsigned char)**args)) {
+		if (n + 1 < size)
+			buf[n++] = **args;
+		(*args)++;
+	}
+	buf[n] = 0;
+	return n > 0;
+}
+
+/* Lay out the knobs from the cursor's node on. */
+static enum status
+plan(struct app *a, const struct recipe *r, struct leg **out, struct error *e)
+{
+	const struct node *n = a->cursor.node;
+
+	*out = NULL;
+	if (!n || n->done || !n->on)
+		return ST_OK;
+	return leg_new(r, a->model, n->on, n->step, n->t, out, e);
+}
+
+void
+knobs_plan(struct app *a)
+{
+	struct app_private *p = a->priv;
+
+	leg_free(p->plan);
+	p->plan = NULL;
+	if (p->held)
+		plan(a, &a->recipe, &p->plan, NULL);
+}
+
+enum status
+knobs_take(struct app *a, const struct recipe *r, struct error *e)
+{
+	struct app_private *p = a->priv;
+	struct leg *l;
+	enum status st = recipe_check(r, a->model, e);
+
+	if (!st && r->raw && !a->model_raw)
+		st = error_set(e, ST_USAGE, "this file has one set of weights only");
+	if (!st)
+		st = plan(a, r, &l, e);
+	if (st)
+		return st;
+	leg_free(p->plan);
+	p->plan = l;
+	if (recipe_equal(r, &a->recipe)) {
+		a->recipe = *r;
+		return ST_OK;
+	}
+	a->recipe = *r;
+	p->held = !recipe_equal(&a->recipe, cursor_recipe(a));
+	a->cursor.reveal = -1;
+	p->moved = true;
+	if (p->stepping && !a->playing) { /* go on from where it is, with the new knobs */
+		p->more = p->steps_left;
+		sampler_stop(a->sampler);
+	}
+	ask_answers(a);
+	return ST_OK;
+}
+
+void
+knobs_drop(struct app *a)
+{
+	a->priv->held = false;
+	a->recipe = *cursor_recipe(a);
+	knobs_plan(a);
+	ask_answers(a);
+}
+
+enum status
+do_set(struct app *a, const char *args, struct error *e)
+{
+	char name[32], old[64];
+	struct recipe r = a->recipe;
+	enum status st;
+
+	if (!word(&args, name, sizeof name))
+		return error_set(e, ST_USAGE, "set which knob? (set kappa .95)");
+	if (name[strlen(name) - 1] == '=')
+		name[strlen(name) - 1] = 0;
+	if (strchr(name, '=')) { /* kappa=.95 */
+		char *eq = strchr(name, '=');
+
+		args -= strlen(eq + 1);
+		*eq = 0;
+	}
+	while (isspace((unsigned char)*args) || *args == '=')
+		args++;
+	if (!recipe_knob_find(name))
+		return error_set(e, ST_USAGE, "no knob '%s' (Tab after 'set ' lists them)", name);
+	if (!*args) {
+		recipe_get(&r, name, old, sizeof old);
+		app_say(a, false, "%s is %s: %s", name, old, recipe_knob_find(name)->help);
+		return ST_OK;
+	}
+	st = recipe_set(&r, name, args, e);
+	return st ? st : knobs_take(a, &r, e);
+}
+
+/* Begin a run with r, or go to the first state of one that has it already. */
+static enum status
+run_with(struct app *a, const struct recipe *r, struct error *e)
+{
+	struct app_private *p = a->priv;
+	enum status st = recipe_check(r, a->model, e);
+
+	if (st)
+		return st;
+	if (r->samples != p->S)
+		return error_set(e, ST_USAGE, "this session holds %d sample%s side by side", p->S, p->S == 1 ? "" : "s");
+	stop_steps(a);
+	a->recipe = *r;
+	p->held = false;
+	for (int i = 0; i < p->runs.n; i++) {
+		struct node *root = p->runs.at[i];
+
+		if (root->on && recipe_equal(&root->on->r, r)) {
+			cursor_go(a, root);
+			return ST_OK;
+		}
+	}
+	ask_start(a, p->clamp, p->n_clamp);
+	return ST_OK;
+}
+
+enum status
+do_seed(struct app *a, const char *args, struct error *e)
+{
+	struct recipe r = a->recipe;
+	char next[24];
+	enum status st;
+
+	while (isspace((unsigned char)*args))
+		args++;
+	snprintf(next, sizeof next, "%llu", (unsigned long long)r.seed + 1);
+	st = recipe_set(&r, "seed", *args ? args : next, e);
+	return st ? st : run_with(a, &r, e);
+}
+
+/* Samples are counted from 1: those side by side are looked at, others are a run of their own. */
+enum status
+do_sample(struct app *a, const char *args, struct error *e)
+{
+	struct app_private *p = a->priv;
+	struct recipe r = a->recipe;
+	long n, now = r.first + a->cursor.sample + 1;
+	enum status st = one_number(args, 1, 1000000000, now + 1, &n, e);
+
+	if (st)
+		return st;
+	n--;
+	if (n >= r.first && n < (long)r.first + p->S) {
+		a->cursor.sample = (int)(n - r.first);
+		a->cursor.reveal = -1;
+		p->moved = true;
+		cursor_refresh(a);
+		ask_answers(a);
+		return ST_OK;
+	}
+	a->cursor.sample = 0;
+	r.first = (int)n;
+	return run_with(a, &r, e);
+}
+
+enum status
+do_weights(struct app *a, const char *args, struct error *e)
+{
+	struct recipe r = a->recipe;
+	char which[8];
+
+	if (!word(&args, which, sizeof which))
+		r.raw = !r.raw;
+	else if (strcmp(which, "raw") == 0 || strcmp(which, "ema") == 0)
+		r.raw = which[0] == 'r';
+	else
+		return error_set(e, ST_USAGE, "weights are 'raw' or 'ema'");
+	if (!a->model_raw)
+		return error_set(e, ST_USAGE, "this file has one set of weights only");
+	app_say(a, false, "%s weights from the next step on", r.raw ? "raw" : "EMA");
+	return knobs_take(a, &r, e);
+}
+
+enum status
+do_preset(struct app *a, const char *args, struct error *e)
+{
+	struct recipe r = a->recipe;
+	char name[32];
+	enum status st;
+
+	if (!word(&args, name, sizeof name)) {
+		app_say(a, false, "preset %s", *r.preset ? r.preset : "none");
+		return ST_OK;
+	}
+	st = recipe_preset(&r, name, e);
+	return st ? st : knobs_take(a, &r, e);
+}
+
+enum status
+do_recipe(struct app *a, const char *args, struct error *e)
+{
+	struct recipe r = a->recipe;
+	char line[220];
+	enum status st;
+
+	while (isspace((unsigned char)*args))
+		args++;
+	if (!*args) {
+		recipe_format(&r, line, sizeof line);
+		app_say(a, false, "%s", line);
+		return ST_OK;
+	}
+	st = recipe_parse(args, &r, e);
+	if (st)
+		return st;
+	r.samples = a->recipe.samples;
+	if (r.seed != a->recipe.seed || r.first != a->recipe.first || r.label != a->recipe.label)
+		return run_with(a, &r, e);
+	return knobs_take(a, &r, e);
+}
+
+enum status
+do_label(struct app *a, const char *args, struct error *e)
+{
+	struct recipe r = a->recipe;
+	enum status st;
+
+	if (a->model->classes <= 0)
+		return error_set(e, ST_USAGE, "this model has no labels");
+	while (isspace((unsigned char)*args))
+		args++;
+	if (!*args)
+		return error_set(e, ST_USAGE, "which label? (label 3)");
+	st = recipe_set(&r, "label", args, e);
+	return st ? st : run_with(a, &r, e);
+}
+
+enum status
+do_restart(struct app *a, const char *args, struct error *e)
+{
+	(void)args;
+	return run_with(a, &a->recipe, e);
+}

@@ -1,0 +1,180 @@
+/*
+ * header.c: the first line of the screen (what is open, which run) and the
+ * last one (what just happened, else which keys help here).  Screen thread.
+ */
+#include "ui/app_private.h"
+
+#include <stdlib.h>
+
+/* Parameters of the weights in use, and the type most of them have. */
+static uint64_t
+count_parameters(const struct ckpt *c, const char **dtype)
+{
+	uint64_t sum = 0, most = 0;
+
+	*dtype = "";
+	for (int i = 0; i < c->n_raw; i++) {
+		uint64_t n = tensor_numel(&c->raw[i]);
+
+		sum += n;
+		if (n > most) {
+			most = n;
+			*dtype = dtype_name(c->raw[i].dtype);
+		}
+	}
+	return sum;
+}
+
+void
+header_describe(struct app *a)
+{
+	struct app_private *p = a->priv;
+	const char *dtype = "";
+	char size[16] = "";
+	uint64_t n;
+
+	if (!a->ckpt) {
+		snprintf(p->file_line, sizeof p->file_line, "L%d V%d", p->L, a->model->V);
+		return;
+	}
+	n = count_parameters(a->ckpt, &dtype);
+	if (n >= 10000000)
+		snprintf(size, sizeof size, "%.0fM ", (double)n / 1e6);
+	else if (n >= 1000000)
+		snprintf(size, sizeof size, "%.1fM ", (double)n / 1e6);
+	else
+		snprintf(size, sizeof size, "%.0fk ", (double)n / 1e3);
+	snprintf(p->file_line, sizeof p->file_line, "%s %sL%d V%d", algo_name(a->ckpt->config.algo), size, p->L, a->model->V);
+	snprintf(p->dtype, sizeof p->dtype, "%s", dtype);
+}
+
+/* Words of a line; the least important go first when it is too long. */
+struct word { char text[128]; int rank; enum style style; };
+
+static void
+put_words(struct canvas *c, struct rect r, struct word *w, int n)
+{
+	int total, x = 1;
+
+	for (;;) {
+		int worst = -1;
+
+		total = 1;
+		for (int i = 0; i < n; i++) {
+			if (!*w[i].text)
+				continue;
+			total += text_width(w[i].text, strlen(w[i].text)) + 2;
+			if (worst < 0 || w[i].rank >= w[worst].rank)
+				worst = i;
+		}
+		if (total - 1 <= r.w || worst < 0 || w[worst].rank == 0)
+			break;
+		w[worst].text[0] = 0;
+	}
+	for (int i = 0; i < n; i++)
+		if (*w[i].text)
+			x += canvas_put(c, r, x, 0, w[i].style, w[i].text) + 2;
+}
+
+/* The preset a recipe began as, with a star when its knobs are others now. */
+static void
+say_preset(const struct recipe *r, char *buf, size_t size)
+{
+	struct recipe same = *r;
+
+	if (!*r->preset) {
+		snprintf(buf, size, "own recipe");
+		return;
+	}
+	if (recipe_preset(&same, r->preset, NULL) || !recipe_equal(&same, r))
+		snprintf(buf, size, "preset %s*", r->preset);
+	else
+		snprintf(buf, size, "preset %s", r->preset);
+}
+
+void
+header_draw(struct app *a, struct canvas *c, struct rect r)
+{
+	struct app_private *p = a->priv;
+	const struct node *n = a->cursor.node;
+	struct word w[8] = { { .text = "psiview", .rank = 6, .style = STYLE_TITLE }, { .style = STYLE_BOLD, .rank = 0 },
+		{ .style = STYLE_DIM, .rank = 4 }, { .style = STYLE_DIM, .rank = 5 }, { .style = STYLE_TEXT, .rank = 3 },
+		{ .style = STYLE_TEXT, .rank = 1 }, { .style = STYLE_TEXT, .rank = 2 }, { .style = STYLE_TEXT, .rank = 2 } };
+	char branch[8] = "a";
+
+	snprintf(w[1].text, sizeof w[1].text, "%s", a->name ? a->name : "demo");
+	snprintf(w[2].text, sizeof w[2].text, "%s", p->file_line);
+	snprintf(w[3].text, sizeof w[3].text, "%s%s%s", a->recipe.raw ? "raw" : a->model_raw ? "ema" : "", *p->dtype ? " " : "",
+	    p->dtype);
+	say_preset(&a->recipe, w[4].text, sizeof w[4].text);
+	if (n) {
+		branch_name(a, branch_of(a, n), branch);
+		snprintf(w[5].text, sizeof w[5].text, "run %d branch %s", run_of(a, n), branch);
+	}
+	snprintf(w[6].text, sizeof w[6].text, "seed %llu", (unsigned long long)a->recipe.seed);
+	if (p->S > 1 || a->recipe.first)
+		snprintf(w[7].text, sizeof w[7].text, "sample %d", a->recipe.first + a->cursor.sample + 1);
+	put_words(c, r, w, 8);
+}
+
+/* --- the last line --- */
+
+/* Keys for a place, as "key verb" pairs; the first ones stay longest. */
+static const char *const hints_sample[] = { "s", "step", "S", "back", ".", "token", "space", "play", "Enter", "inspect",
+	"Tab", "focus", "m", "menu", "?", "help", ":", "command", "q", "quit", NULL };
+static const char *const hints_knobs[] = { "left right", "choose", "up down", "nudge", "Enter", "type a value",
+	"Backspace", "default", "s", "keep by a step", "Esc", "drop", "Tab", "focus", "?", "help", NULL };
+static const char *const hints_timeline[] = { "left right", "step", "up down", "token by token", "Enter", "go to",
+	"[ ]", "zone bound", "+ -", "move it", "Tab", "focus", "?", "help", NULL };
+static const char *const hints_revealing[] = { ".", "next draw", ",", "back", "s", "whole steps", "space", "play", "Enter",
+	"inspect", "Tab", "focus", "?", "help", NULL };
+static const char *const hints_running[] = { "Ctrl-C", "stop", "space", "stop", "< >", "slower, faster", "m", "menu", NULL };
+static const char *const hints_view[] = { "Esc", "back to the sample", "s", "step", "S", "back", "m", "menu", "?", "help", "q",
+	"quit", NULL };
+static const char *const hints_tree[] = { "up down", "branch", "left right", "step along it", "Enter", "go there", "Esc",
+	"back", "?", "help", NULL };
+static const char *const hints_log[] = { "up down", "scroll", "End", "newest", "Esc", "back", "?", "help", NULL };
+
+static const char *const *
+hints_here(const struct app *a)
+{
+	const struct view *v = app_view(a->view);
+
+	if (v == &view_tree)
+		return hints_tree;
+	if (v == &view_log)
+		return hints_log;
+	if (v != &view_sample)
+		return hints_view;
+	if (a->playing || (a->priv->stepping && a->priv->steps_left > 1))
+		return hints_running;
+	if (a->focus == FOCUS_KNOBS)
+		return hints_knobs;
+	if (a->focus == FOCUS_TIMELINE)
+		return hints_timeline;
+	return a->cursor.reveal >= 0 ? hints_revealing : hints_sample;
+}
+
+void
+hints_draw(struct app *a, struct canvas *c, struct rect r)
+{
+	const char *const *h = hints_here(a);
+	int x = 1;
+
+	if (*a->message) {
+		canvas_put(c, r, 1, 0, a->message_is_error ? STYLE_ERROR : STYLE_BOLD, a->message);
+		return;
+	}
+	if (a->priv->keys.count > 0) {
+		canvas_printf(c, r, 1, 0, STYLE_BOLD, "%d ...", a->priv->keys.count);
+		return;
+	}
+	for (; h[0]; h += 2) {
+		int w = text_width(h[0], strlen(h[0])) + 1 + text_width(h[1], strlen(h[1]));
+
+		if (x + w > r.w)
+			break;
+		x += canvas_put(c, r, x, 0, STYLE_KEY, h[0]) + 1;
+		x += canvas_put(c, r, x, 0, STYLE_DIM, h[1]) + 2;
+	}
+}

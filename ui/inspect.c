@@ -1,0 +1,341 @@
+/*
+ * inspect.c: everything about the position under the cursor: its token, what
+ * the denoiser says there, how the next step would draw it, and its history.
+ * The pane beside the text, and the full Inspect view.  Screen thread only.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "ui/app_private.h"
+
+#define LN2 0.69314718055994530942
+
+/* The look that is kept is of the step being revealed, not of the coming one. */
+static bool
+look_back(const struct app *a)
+{
+	return a->priv->look_of && a->priv->look_of != a->cursor.node;
+}
+
+static int
+put_identity(struct app *a, struct canvas *c, struct rect r, int y)
+{
+	struct app_private *p = a->priv;
+	int pos = a->cursor.pos, x;
+	enum cause cause = (enum cause)p->cause[pos];
+	char token[48];
+
+	say_token(a, p->tok[pos], token, sizeof token);
+	x = canvas_put(c, r, 0, y, STYLE_BOLD, token) + 2;
+	if (p->tok[pos] >= 0)
+		x += canvas_printf(c, r, x, y, STYLE_DIM, "id %d", p->tok[pos]) + 2;
+	if (cause_info(cause) && cause_changed(cause)) {
+		canvas_char(c, r, x, y, cause_style(cause), (unsigned char)cause_info(cause)->mark);
+		canvas_put(c, r, x + 2, y, STYLE_TEXT, cause_info(cause)->name);
+	} else if (cause == CAUSE_PRED_SAME || cause == CAUSE_CORR_SAME) {
+		canvas_put(c, r, x, y, STYLE_DIM, "drawn again");
+	}
+	return y + 1;
+}
+
+/* now .71  H 1.32 bits  rank 1 */
+static int
+put_now(struct app *a, struct canvas *c, struct rect r, int y)
+{
+	const struct app_private *p = a->priv;
+	char now[16], h[16];
+
+	if (p->look_missing || !p->has_look) {
+		canvas_put(c, r, 0, y, STYLE_DIM, p->look_missing || p->stepping ? "computing ..." : "...");
+		return y + 1;
+	}
+	say_number(p->look.p_now, now, sizeof now);
+	say_number(p->look.entropy / LN2, h, sizeof h);
+	canvas_printf(c, r, 0, y, STYLE_TEXT, "%s %s  H %s bits  rank %d", look_back(a) ? "was" : "now", now, h, p->look.rank);
+	return y + 1;
+}
+
+/* The bar of the token that is there: in the colour of its cause. */
+static enum style
+cause_bar(const struct app *a)
+{
+	enum style s = cause_style((enum cause)a->priv->cause[a->cursor.pos]);
+
+	return s == STYLE_TEXT ? STYLE_BOLD : s;
+}
+
+/* One entry of the top list in the pane: token, probability, bar. */
+static void
+put_entry(struct app *a, struct canvas *c, struct rect r, int y, const struct look_entry *t)
+{
+	bool here = t->tok == a->priv->tok[a->cursor.pos];
+	int tw = r.w >= 46 ? 12 : r.w >= 36 ? 10 : 7;
+	char token[64], number[16];
+	struct rect left = { r.x, r.y + y, tw, 1 };
+
+	say_token(a, t->tok, token, sizeof token);
+	canvas_put(c, left, 0, 0, here ? STYLE_BOLD : STYLE_TEXT, token);
+	say_number(t->x_theta, number, sizeof number);
+	canvas_printf(c, r, tw, y, here ? STYLE_BOLD : STYLE_TEXT, "%5s", number);
+	canvas_bar(c, r, tw + 6, y, r.w - tw - 6, here ? cause_bar(a) : STYLE_BAR, t->x_theta);
+}
+
+static int
+put_top(struct app *a, struct canvas *c, struct rect r, int y, int rows)
+{
+	const struct look *l = &a->priv->look;
+
+	for (int i = 0; i < rows && i < l->n && l->top[i].x_theta > 0; i++)
+		put_entry(a, c, r, y++, &l->top[i]);
+	return y;
+}
+
+/* How the step draws this position: parts of one whole. */
+struct part { const char *words; double p; enum style style; char fill; };
+
+static int
+mixture(const struct app *a, const struct look *l, struct part out[6])
+{
+	bool masked = a->model->mask >= 0;
+	double k = l->kappa, j = 1 - l->kappa;
+	const struct part all[6] = {
+		{ "predictor, from x_theta", k * l->w_x, STYLE_PRED, '+' },
+		{ "predictor, random token", k * l->w_uniform, STYLE_PRED_NOISE, '.' },
+		{ masked && l->z == a->model->mask ? "stays masked" : "stays", k * l->w_stay + j * l->b * l->c_stay, STYLE_DIM, '-' },
+		{ "corrector, from x_theta", j * l->b * l->c_x, STYLE_CORR, '~' },
+		{ masked ? "corrector, masked again" : "corrector, random token", j * (1 - l->b),
+		    masked ? STYLE_REMASK : STYLE_CORR_NOISE, masked ? '_' : '!' },
+	};
+	int n = 0;
+
+	for (int i = 0; i < 5; i++)
+		if (all[i].p > 0)
+			out[n++] = all[i];
+	return n;
+}
+
+/* The parts as one bar, each in its mark: at least a cell where there is anything. */
+static void
+put_mixture_bar(struct canvas *c, struct rect r, int y, const struct part *part, int n)
+{
+	double sum = 0;
+	int x = 0;
+
+	for (int i = 0; i < n; i++) {
+		int to;
+
+		sum += part[i].p;
+		to = (int)lround(sum * r.w);
+		if (to <= x)
+			to = x + 1;
+		for (; x < to && x < r.w; x++)
+			canvas_char(c, r, x, y, part[i].style, (unsigned char)part[i].fill);
+	}
+}
+
+static int
+put_mixture(struct app *a, struct canvas *c, struct rect r, int y, int rows)
+{
+	const struct look *l = &a->priv->look;
+	struct part part[6];
+	char number[16];
+	int n;
+
+	if (rows < 2)
+		return y;
+	if (l->explicit_draw) {
+		canvas_put(c, r, 0, y, STYLE_DIM, "one explicit draw: no parts");
+		return y + 1;
+	}
+	n = mixture(a, l, part);
+	if (n == 0)
+		return y;
+	canvas_put(c, r, 0, y++, STYLE_DIM, look_back(a) ? "how it was drawn" : "how the next step draws it");
+	put_mixture_bar(c, r, y++, part, n);
+	for (int i = 0; i < n && i + 2 < rows; i++) {
+		say_number(part[i].p, number, sizeof number);
+		canvas_char(c, r, 0, y, part[i].style, (unsigned char)part[i].fill);
+		canvas_printf(c, r, 2, y++, STYLE_TEXT, "%5s %s", number, part[i].words);
+	}
+	return y;
+}
+
+static int
+put_history(struct app *a, struct canvas *c, struct rect r, int y, int rows)
+{
+	const struct tree *t = sampler_tree(a->sampler);
+	int i = a->cursor.sample * a->priv->L + a->cursor.pos, age = 0, times = 0;
+	const struct node *n = a->cursor.node, *last = tree_last_change(t, n, i);
+
+	if (rows < 1)
+		return y;
+	tree_history(t, n, i, &age, &times);
+	if (!last || !last->up) {
+		canvas_put(c, r, 0, y, STYLE_DIM, n->up ? "has not changed yet" : "as the run began");
+		return y + 1;
+	}
+	if (rows > 1)
+		canvas_printf(c, r, 0, y++, STYLE_DIM, "changed %d time%s", times, times == 1 ? "" : "s");
+	if (last == n)
+		canvas_put(c, r, 0, y, STYLE_DIM, "last in this step");
+	else
+		canvas_printf(c, r, 0, y, STYLE_DIM, "last at step %d, %d step%s ago", last->step, age, age == 1 ? "" : "s");
+	return y + 1;
+}
+
+/* The pane: what matters most stays when rows are few. */
+static void
+draw_pane(struct app *a, struct canvas *c, struct rect r)
+{
+	int y = put_identity(a, c, r, 0), history = r.h >= 12 ? 2 : 1, mix = 0, top;
+	struct part part[6];
+
+	y = put_now(a, c, r, y);
+	if (r.h < 6)
+		return;
+	if (a->priv->has_look && !a->priv->look_missing) {
+		if (r.h >= 12)
+			mix = a->priv->look.explicit_draw ? 2 : 3 + mixture(a, &a->priv->look, part);
+		if (r.h >= 20)
+			y++;
+		top = r.h - y - history - mix;
+		if (top > 12 && r.h < 40)
+			top = 12;
+		y = put_top(a, c, r, y, top);
+		if (mix) {
+			y += y < r.h - history - mix || r.h >= 20;
+			y = put_mixture(a, c, r, y, r.h - y - history);
+		}
+	}
+	put_history(a, c, r, r.h - history, history);
+}
+
+/* --- the full view --- */
+
+static void
+put_columns(struct app *a, struct canvas *c, struct rect r, int y, int rows)
+{
+	const struct look *l = &a->priv->look;
+	int bar = r.w - 48;
+
+	canvas_printf(c, r, 0, y++, STYLE_DIM, "%-4s %-12s %8s %8s %8s %8s", "rank", "token", "x_theta", "q(0|t)", "q(s|t)", "next");
+	for (int i = a->priv->look_top; i < l->n && rows-- > 1; i++) {
+		const struct look_entry *t = &l->top[i];
+		enum style s = t->tok == a->priv->tok[a->cursor.pos] ? STYLE_BOLD : STYLE_TEXT;
+		const double v[4] = { t->x_theta, t->q_0t, t->q_st, t->psi };
+		char token[64], number[16];
+
+		if (!(t->x_theta > 0) && !(t->psi > 0))
+			break;
+		canvas_printf(c, r, 0, y, STYLE_DIM, "%4d", i + 1);
+		say_token(a, t->tok, token, sizeof token);
+		canvas_put(c, (struct rect){ r.x + 5, r.y + y, 12, 1 }, 0, 0, s, token);
+		for (int k = 0; k < 4; k++) {
+			say_number(v[k], number, sizeof number);
+			canvas_printf(c, r, 18 + 9 * k, y, k == 0 || k == 3 ? s : STYLE_DIM, "%8s", number);
+		}
+		if (bar > 8)
+			canvas_bar(c, r, 55, y, bar - 8, s == STYLE_BOLD ? cause_bar(a) : STYLE_BAR, t->x_theta);
+		y++;
+	}
+}
+
+static int
+put_facts(struct app *a, struct canvas *c, struct rect r, int y)
+{
+	const struct app_private *p = a->priv;
+	char line[200], n[4][16];
+
+	say_position(a, a->cursor.pos, line, sizeof line);
+	canvas_put(c, r, 0, y++, STYLE_TEXT, line);
+	if (!p->has_look || p->look_missing) {
+		canvas_put(c, r, 0, y++, STYLE_DIM, "computing what the denoiser says ...");
+		return y;
+	}
+	say_number(p->look.p_now, n[0], sizeof n[0]);
+	say_number(p->look.q_0t_now, n[1], sizeof n[1]);
+	say_number(p->look.psi_now, n[2], sizeof n[2]);
+	say_number(p->look.entropy / LN2, n[3], sizeof n[3]);
+	canvas_printf(c, r, 0, y++, STYLE_TEXT, "x_theta %s  q(0|t) %s  next %s  H %s bits  rank %d  of %d kept by the filters", n[0],
+	    n[1], n[2], n[3], p->look.rank, p->look.kept);
+	return y;
+}
+
+static void
+draw_full(struct app *a, struct canvas *c, struct rect r)
+{
+	struct part part[6];
+	bool side = r.w >= 112;
+	struct rect right = { r.x + r.w - 42, r.y, 42, r.h };
+	int y, mix, history = 2, rows;
+
+	put_identity(a, c, r, 0);
+	y = put_facts(a, c, r, 1) + 1;
+	if (a->priv->has_look && !a->priv->look_missing) {
+		mix = a->priv->look.explicit_draw ? 1 : 2 + mixture(a, &a->priv->look, part);
+		rows = side ? r.h - y : r.h - y - mix - history - 1;
+		put_columns(a, c, (struct rect){ r.x, r.y, side ? r.w - 44 : r.w, r.h }, y, rows);
+		if (side) {
+			y = put_mixture(a, c, right, y, r.h - y) + 1;
+			put_history(a, c, right, y, history);
+			return;
+		}
+		put_mixture(a, c, r, r.h - mix - history, mix);
+	}
+	put_history(a, c, r, r.h - history, history);
+}
+
+void
+inspect_draw(struct app *a, struct canvas *c, struct rect r, bool full)
+{
+	char title[64];
+	struct rect in;
+
+	snprintf(title, sizeof title, full ? "token %d of %d" : "token %d", a->cursor.pos, a->priv->L);
+	in = canvas_frame(c, r, full ? STYLE_FOCUS : STYLE_BORDER, title);
+	if (in.w > 2) { /* a column of air on either side */
+		in.x++;
+		in.w -= 2;
+	}
+	if (!a->cursor.node)
+		return;
+	if (full)
+		draw_full(a, c, in);
+	else
+		draw_pane(a, c, in);
+}
+
+static void
+draw(struct app *a, struct canvas *c, struct rect r)
+{
+	struct rect status = { r.x, r.y + r.h - 2, r.w, 2 };
+
+	inspect_draw(a, c, (struct rect){ r.x, r.y, r.w, r.h - 2 }, true);
+	timeline_status(a, c, status);
+}
+
+static bool
+key(struct app *a, const struct key *k, int count)
+{
+	const char *n = k->name;
+	int by = count > 0 ? count : 1;
+
+	if (strcmp(n, "<Esc>") == 0 || strcmp(n, "<Backspace>") == 0) {
+		a->view = 0;
+	} else if (strcmp(n, "<Left>") == 0 || strcmp(n, "h") == 0) {
+		cursor_pos(a, a->cursor.pos - by);
+	} else if (strcmp(n, "<Right>") == 0 || strcmp(n, "l") == 0) {
+		cursor_pos(a, a->cursor.pos + by);
+	} else if (strcmp(n, "<Up>") == 0 || strcmp(n, "k") == 0) {
+		a->priv->look_top = a->priv->look_top > by ? a->priv->look_top - by : 0;
+	} else if (strcmp(n, "<Down>") == 0 || strcmp(n, "j") == 0) {
+		if (a->priv->has_look && a->priv->look_top + by < a->priv->look.n)
+			a->priv->look_top += by;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+const struct view view_inspect = { "Inspect", draw, key,
+	"everything about one token: the denoiser's choices, the mixed transition, mixture weights, history" };

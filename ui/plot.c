@@ -1,0 +1,110 @@
+/* plot.c: see plot.h. */
+#include "ui/plot.h"
+
+#include <math.h>
+
+/* The character that fills `eighths` of a cell from below. */
+static uint32_t
+block(bool utf8, int eighths)
+{
+	static const char ascii[9] = { ' ', '.', '.', ':', ':', ':', '|', '|', '|' };
+
+	return utf8 ? 0x2580u + (uint32_t)eighths : (uint32_t)ascii[eighths];
+}
+
+/* The part that covers most of the eighths lo..hi of a column. */
+static int
+part_between(int parts, const double *edge, double lo, double hi)
+{
+	double best = -1;
+	int which = 0;
+
+	for (int k = 0; k < parts; k++) {
+		double from = fmax(edge[k], lo), to = fmin(edge[k + 1], hi);
+
+		if (to - from > best) {
+			best = to - from;
+			which = k;
+		}
+	}
+	return which;
+}
+
+static void
+one_column(struct canvas *c, struct rect r, int x, int parts, const double *v, const enum style *style, double top)
+{
+	double edge[17] = { 0 };
+	int full;
+
+	for (int k = 0; k < parts && k < 16; k++)
+		edge[k + 1] = edge[k] + (top > 0 ? v[k] / top : 0) * r.h * 8;
+	full = (int)ceil(fmin(edge[parts], r.h * 8) - 1e-9);
+	for (int row = 0; row < r.h && full > row * 8; row++) {
+		int eighths = full - row * 8 > 8 ? 8 : full - row * 8;
+		int k = part_between(parts, edge, row * 8, row * 8 + eighths);
+
+		canvas_char(c, r, x, r.h - 1 - row, style[k], block(c->utf8, eighths));
+	}
+}
+
+void
+plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value, const enum style *style, double top)
+{
+	if (parts > 16)
+		parts = 16;
+	for (int i = 0; i < n; i++)
+		one_column(c, r, x + i, parts, value + (size_t)i * (size_t)parts, style, top);
+}
+
+/* Height of a value in units of 1/steps of a cell, from the bottom; -1: gap. */
+static int
+height(double v, double lo, double hi, int rows, int steps)
+{
+	int h;
+
+	if (!isfinite(v))
+		return -1;
+	h = (int)floor((hi > lo ? (v - lo) / (hi - lo) : 1) * (rows * steps - 1) + .5);
+	return h < 0 ? 0 : h >= rows * steps ? rows * steps - 1 : h;
+}
+
+/* Braille dots of one column of a cell, by height from the bottom: left, right. */
+static const unsigned char dot[2][4] = { { 0x40, 0x04, 0x02, 0x01 }, { 0x80, 0x20, 0x10, 0x08 } };
+
+static void
+braille_cell(struct canvas *c, struct rect r, int x, enum style s, int h, int next)
+{
+	for (int row = 0; row < r.h; row++) {
+		int base = (r.h - 1 - row) * 4;
+		uint32_t bits = 0;
+
+		for (int d = 0; d < 4; d++) {
+			/* the right half joins this value to the next one */
+			int lo = h < next ? h : next, hi = h < next ? next : h;
+
+			if (base + d == h)
+				bits |= dot[0][d];
+			if (next >= 0 ? base + d == next || (base + d > lo && base + d < hi) : base + d == h)
+				bits |= dot[1][d];
+		}
+		if (bits)
+			canvas_char(c, r, x, row, s, 0x2800u + bits);
+	}
+}
+
+void
+plot_line(struct canvas *c, struct rect r, int x, int n, const double *value, enum style s, double lo, double hi)
+{
+	static const char ascii[3] = { '_', '.', '-' };
+
+	for (int i = 0; i < n; i++) {
+		int h = height(value[i], lo, hi, r.h, c->utf8 ? 4 : 3);
+
+		if (h < 0)
+			continue;
+		if (c->utf8)
+			braille_cell(c, r, x + i, s, h, i + 1 < n ? height(value[i + 1], lo, hi, r.h, 4) : -1);
+		else
+			canvas_char(c, r, x + i, r.h - 1 - h / 3, s, (uint32_t)ascii[h % 3]);
+	}
+}

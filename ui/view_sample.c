@@ -1,0 +1,75 @@
+/*
+ * view_sample.c: the Sample view: the text pane (pictures get a pane of their
+ * own beside it), the inspector where there is room, timeline, status, knobs.
+ * Screen thread only.
+ */
+#include "ui/app_private.h"
+
+/* Rows of the parts below the panes, by the height of the view. */
+struct rows { int plot, status, inspector; };
+
+static struct rows
+rows_for(struct rect r)
+{
+	struct rows n = { .plot = 1, .status = 1, .inspector = 0 };
+
+	if (r.h >= 14)
+		n.status = 2;
+	if (r.h >= 16)
+		n.plot = 2;
+	if (r.h >= 20)
+		n.plot = 3;
+	if (r.h >= 28)
+		n.status = 3;
+	if (r.h >= 32)
+		n.plot = 5;
+	if (r.h >= 52)
+		n.plot = 7;
+	if (r.w >= 72)
+		n.inspector = r.w >= 180 ? 60 : r.w >= 140 ? 48 : r.w >= 100 ? 40 : 30;
+	return n;
+}
+
+static void
+draw(struct app *a, struct canvas *c, struct rect r)
+{
+	struct rows n = rows_for(r);
+	int below = n.plot + n.status + 1, y = r.y + r.h - below;
+	struct rect panes = { r.x, r.y, r.w, r.h - below };
+
+	if (n.inspector) {
+		panes.w -= n.inspector;
+		inspect_draw(a, c, (struct rect){ r.x + panes.w, panes.y, n.inspector, panes.h }, false);
+	}
+	text_draw(a, c, panes);
+	timeline_draw(a, c, (struct rect){ r.x, y, r.w, n.plot });
+	timeline_status(a, c, (struct rect){ r.x, y + n.plot, r.w, n.status });
+	knobs_draw(a, c, (struct rect){ r.x, y + n.plot + n.status, r.w, 1 });
+}
+
+static bool
+key(struct app *a, const struct key *k, int count)
+{
+	if (strcmp(k->name, "<Esc>") == 0) {
+		if (a->cursor.select_from >= 0)
+			a->cursor.select_from = -1;
+		else if (a->priv->held)
+			knobs_drop(a);
+		else if (a->cursor.reveal >= 0)
+			cursor_reveal(a, -1);
+		else
+			a->focus = FOCUS_SAMPLE;
+		return true;
+	}
+	switch (a->focus) {
+	case FOCUS_KNOBS:
+		return knobs_key(a, k, count);
+	case FOCUS_TIMELINE:
+		return timeline_key(a, k, count);
+	default:
+		return text_key(a, k, count);
+	}
+}
+
+const struct view view_sample = { "Sample", draw, key,
+	"the sample as it is now, the token under the cursor, the timeline and the knobs" };
