@@ -38,6 +38,8 @@ struct ckpt {
 	struct ckpt_private *priv;
 };
 
+/* Open path (a file or a Hugging Face folder).  Errors: the reason, without
+ * the path: the caller puts "FILE: " before it. */
 enum status ckpt_open(const char *path, const struct config_override *o, struct ckpt **out, struct error *e);
 void ckpt_close(struct ckpt *c);
 const char *ckpt_format_name(enum ckpt_format f);

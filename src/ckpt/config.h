@@ -24,6 +24,8 @@ struct config {
 	enum algo algo;
 	enum backbone backbone;
 	char algo_name[32], parameterization[32], loss_type[32], size[32];
+	char backbone_name[32], noise_name[32];   /* as the file says */
+	char path[64];                 /* where the fields come from, for messages: "config", "config.json", ... */
 	int time_conditioning;         /* 0, 1 or CONFIG_UNSET, as the file says; .timed is what holds */
 	bool timed;                    /* after completion: the network gets sigma (else 0) */
 	bool time_input;               /* the network has a time input at all (false: causal) */
@@ -36,6 +38,7 @@ struct config {
 	int vocab, mask;               /* mask: id of [MASK]; -1: uniform noise */
 	double dropout;
 	/* U-Net */
+	int unet_time;                 /* model.time_conditioning: it has a time MLP; .timed says whether sigma is 0 */
 	int ch, num_res_blocks, num_scales, ch_mult[CONFIG_SCALES], attn_scale /* scale_count_to_put_attn */,
 	    time_embed_dim, skip_rescale, fix_logistic;
 	double time_scale_factor;

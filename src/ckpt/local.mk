@@ -1,7 +1,17 @@
 libpsiview_a_SOURCES += \
-	src/ckpt/ckpt.h \
-	src/ckpt/config.h \
+	src/ckpt/ckpt.h src/ckpt/ckpt_impl.h src/ckpt/ckpt.c \
+	src/ckpt/complete.c \
+	src/ckpt/config.h src/ckpt/config_impl.h src/ckpt/config.c src/ckpt/config_json.c \
+	src/ckpt/config_pickle.h src/ckpt/config_pickle.c \
+	src/ckpt/hf.c \
+	src/ckpt/lightning.c \
+	src/ckpt/list.c \
 	src/ckpt/map.h src/ckpt/map.c \
 	src/ckpt/names.h src/ckpt/names.c \
+	src/ckpt/order.h src/ckpt/order.c \
+	src/ckpt/pickle.h src/ckpt/pickle_impl.h src/ckpt/pickle.c src/ckpt/unpickle.c \
 	src/ckpt/safetensors.h src/ckpt/safetensors.c src/ckpt/st_writer.c \
-	src/ckpt/tensor.h src/ckpt/tensor.c
+	src/ckpt/tensor.h src/ckpt/tensor.c \
+	src/ckpt/tok_pickle.c \
+	src/ckpt/torch.h src/ckpt/torch.c \
+	src/ckpt/zip.h src/ckpt/zip.c

@@ -1,0 +1,132 @@
+/* ckpt.c: opening and closing.  See ckpt.h. */
+#include "ckpt/ckpt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "ckpt/ckpt_impl.h"
+
+const char *
+ckpt_format_name(enum ckpt_format f)
+{
+	static const char *const names[] = {
+		[CKPT_LIGHTNING] = "Lightning checkpoint", [CKPT_SAFETENSORS] = "safetensors",
+		[CKPT_HF] = "Hugging Face folder (safetensors)", [CKPT_HF_SHARDED] = "Hugging Face folder (sharded safetensors)",
+		[CKPT_HF_BIN] = "Hugging Face folder (pytorch_model.bin)", [CKPT_OWN] = "psiview checkpoint (safetensors)",
+	};
+
+	return names[f];
+}
+
+/* A u64 header length that fits, then an object. */
+static bool
+safetensors_seems(const struct map *m)
+{
+	return m->bytes >= 9 && m->p[8] == '{';
+}
+
+/* The folder of path ("." if it names none); NULL: out of memory. */
+static char *
+folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !slash ? mem_strdup(".") : slash == path ? mem_strdup("/") : mem_strndup(path, (size_t)(slash - path));
+}
+
+static enum status
+open_file(struct opener *o, const char *path)
+{
+	enum status st = map_open(path, &o->p->map, o->e);
+
+	o->c->dir = folder_of(path);
+	if (st)
+		return st;
+	if (!o->c->dir)
+		return error_set(o->e, ST_MEMORY, "out of memory");
+	if (zip_seems(&o->p->map)) {
+		o->c->file_bytes = o->p->map.bytes;
+		return open_torch(o);
+	}
+	const char *seems = seems_file(&o->p->map);
+	if (!safetensors_seems(&o->p->map) || seems)
+		return error_set(o->e, ST_CKPT, seems ? "is %s: not a checkpoint" : "not a checkpoint of any format that psiview "
+		    "reads%s", seems ? seems : "");
+	map_done(&o->p->map);
+	return open_safetensors(o, path);
+}
+
+static enum status
+open_any(struct opener *o, const char *path)
+{
+	struct stat sb;
+	struct ckpt *c = o->c;
+
+	if (stat(path, &sb) || !S_ISDIR(sb.st_mode))
+		return open_file(o, path);
+	c->dir = mem_strdup(path);
+	if (!c->dir)
+		return error_set(o->e, ST_MEMORY, "out of memory");
+	return open_folder(o, path);
+}
+
+enum status
+ckpt_open(const char *path, const struct config_override *over, struct ckpt **out, struct error *e)
+{
+	struct config_override none;
+	struct error mine;
+	struct opener o = { .hint = { CONFIG_UNSET, CONFIG_UNSET }, .e = e ? e : &mine };
+
+	*out = NULL;
+	config_override_init(&none);
+	o.o = over ? over : &none;
+	o.c = mem_calloc(1, sizeof *o.c);
+	o.p = mem_calloc(1, sizeof *o.p);
+	if (!o.c || !o.p || !(o.c->path = mem_strdup(path))) {
+		free(o.c);
+		free(o.p);
+		return error_set(e, ST_MEMORY, "out of memory");
+	}
+	o.c->priv = o.p;
+	config_init(&o.c->config);
+	enum status st = open_any(&o, path);
+	if (!st)
+		st = config_complete(&o.c->config, &o.p->raw, o.o, &o.hint, o.e);
+	if (st) {
+		ckpt_close(o.c);
+		return st;
+	}
+	o.c->raw = o.p->raw.t;
+	o.c->n_raw = o.p->raw.n;
+	o.c->ema = o.p->ema.t;
+	o.c->n_ema = o.p->ema.n;
+	*out = o.c;
+	return ST_OK;
+}
+
+void
+ckpt_close(struct ckpt *c)
+{
+	if (!c)
+		return;
+	list_done(&c->priv->raw);
+	list_done(&c->priv->ema);
+	for (int i = 0; i < c->priv->n_st; i++)
+		st_close(c->priv->st[i]);
+	free(c->priv->st);
+	free(c->priv->tok);
+	map_done(&c->priv->map);
+	free(c->priv);
+	free(c->path);
+	free(c->dir);
+	free(c->warning);
+	free(c);
+}
+
+const struct tensor *
+ckpt_find(const struct ckpt *c, bool ema, const char *name)
+{
+	return list_find(ema ? &c->priv->ema : &c->priv->raw, name);
+}
