@@ -1,2 +1,4 @@
 libpsiview_a_SOURCES += \
-	models/registry.h
+	models/describe.h \
+	models/dit.c \
+	models/registry.h models/registry.c

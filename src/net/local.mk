@@ -1,2 +1,20 @@
 libpsiview_a_SOURCES += \
-	src/net/model.h
+	src/net/exec.h src/net/exec.c \
+	src/net/extend.c \
+	src/net/gemm.h src/net/gemm.c \
+	src/net/head.c \
+	src/net/kern.h src/net/kern.c \
+	src/net/kern_avx2.c \
+	src/net/kern_avx512.c \
+	src/net/kern_body.h \
+	src/net/kern_portable.c \
+	src/net/model.h src/net/model.c \
+	src/net/net.h src/net/net.c \
+	src/net/netmodel.h \
+	src/net/op_attend.c \
+	src/net/op_embed.c \
+	src/net/op_linear.c \
+	src/net/op_norm.c \
+	src/net/plan.h src/net/plan.c \
+	src/net/run.h src/net/run.c src/net/run_private.h \
+	src/net/weights.h src/net/weights.c

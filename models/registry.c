@@ -1,0 +1,142 @@
+/* registry.c: see registry.h.  Which description and which meaning of the
+ * logits belong to a configuration. */
+#include "models/registry.h"
+
+#include <stdio.h>
+
+#include "models/describe.h"
+#include "net/netmodel.h"
+
+/* A description; *out is the caller's. */
+static enum status
+describe(const struct ckpt *c, struct net **out, struct error *e)
+{
+	struct net *net = net_new();
+	enum status st;
+
+	*out = NULL;
+	if (!net)
+		return error_set(e, ST_MEMORY, "out of memory");
+	if (c->config.backbone != BACKBONE_DIT)
+		st = error_set(e, ST_CKPT, "a network of type %s cannot be run yet", backbone_name(c->config.backbone));
+	else if (c->config.n_blocks > c->n_raw)
+		st = error_set(e, ST_CKPT, "n_blocks %d, but the file holds %d tensors", c->config.n_blocks, c->n_raw);
+	else
+		st = dit_describe(&c->config, net, e);
+	if (st == ST_OK)
+		st = net_finish(net, e);
+	if (st != ST_OK) {
+		net_free(net);
+		return st;
+	}
+	*out = net;
+	return ST_OK;
+}
+
+enum status
+model_check(const struct ckpt *c, struct error *e)
+{
+	struct net *net;
+	uint64_t bytes;
+	enum status st = describe(c, &net, e);
+
+	if (st != ST_OK)
+		return st;
+	st = net_match(net, c->raw, c->n_raw, "weights", NULL, e);
+	if (st == ST_OK && c->n_ema > 0)
+		st = net_match(net, c->ema, c->n_ema, "EMA weights", NULL, e);
+	if (st == ST_OK && net_run_measure(net, kern_best(), 1, &bytes, e) != ST_OK)
+		st = error_set(e, ST_CKPT, "length %d makes no network that fits into memory", c->config.length);
+	net_free(net);
+	return st;
+}
+
+static enum status
+output_of(const struct config *c, enum output *out, struct error *e)
+{
+	if (c->causal == 1 || c->algo == ALGO_AR) {
+		*out = OUT_CAUSAL;
+		return ST_OK;
+	}
+	switch (c->algo) {
+	case ALGO_DUO:
+	case ALGO_DUO_BASE:
+	case ALGO_UDLM:
+		*out = OUT_MEAN;
+		return ST_OK;
+	case ALGO_MDLM:
+		*out = OUT_SUBS;
+		return ST_OK;
+	case ALGO_D3PM:
+		*out = OUT_D3PM;
+		return ST_OK;
+	case ALGO_SEDD:
+		*out = OUT_SCORE;
+		return ST_OK;
+	default:
+		return error_set(e, ST_CKPT, "algorithm %s cannot be sampled from (--algo NAME)", algo_name(c->algo));
+	}
+}
+
+/* The token a text begins with, by vocabulary: text8, GPT-2, WordPiece; own
+ * vocabularies have it just before the mask. */
+static int
+bos_of(const struct config *c)
+{
+	switch (c->vocab) {
+	case 35:
+		return 2;
+	case 50257:
+	case 50258:
+		return 50256;
+	case 30522:
+		return 101;
+	default:
+		return c->mask > 0 ? c->mask - 1 : c->vocab - 1;
+	}
+}
+
+enum status
+model_open(const struct ckpt *c, bool raw, struct pool *pool, struct model **out, struct error *e)
+{
+	bool ema = !raw && c->n_ema > 0;
+	struct net *net;
+	enum output meaning = OUT_MEAN;
+	enum status st = output_of(&c->config, &meaning, e);
+
+	*out = NULL;
+	if (st == ST_OK)
+		st = describe(c, &net, e);
+	if (st == ST_OK)
+		st = net_model_new(net, ema ? c->ema : c->raw, ema ? c->n_ema : c->n_raw, ema ? "EMA weights" : "weights",
+		                   kern_best(), pool, false, out, e);
+	if (st != ST_OK)
+		return st;
+	struct model *m = *out;
+	m->out = meaning;
+	m->mask = c->config.mask;
+	m->bos_fixed = c->config.ignore_bos == 1;
+	m->bos = bos_of(&c->config);
+	m->alpha = (struct alpha){ c->config.schedule == SCHEDULE_COSINE ? ALPHA_COSINE : ALPHA_LOGLINEAR, c->config.eps };
+	m->has_raw_and_ema = c->n_ema > 0;
+	m->weights = c->n_ema > 0 && !ema;
+	return ST_OK;
+}
+
+enum status
+model_measure(const struct ckpt *c, struct model_size *out, struct error *e)
+{
+	struct net *net;
+	enum status st = describe(c, &net, e);
+
+	if (st != ST_OK)
+		return st;
+	*out = (struct model_size){ .parameters = net_parameters(net) };
+	for (int i = 0; i < net->n_par; i++) {
+		const struct tensor *t = ckpt_find(c, c->n_ema > 0, net->par[i].name);
+		out->weight_bytes += t ? tensor_numel(t) * dtype_size(t->dtype) : 0;
+	}
+	st = net_run_measure(net, kern_best(), pool_threads(NULL), &out->scratch_bytes, e);
+	net_free(net);
+	return st;
+}

@@ -1,0 +1,51 @@
+/*
+ * head.c: feature rows to logits.  Sums run in pieces of 64 terms, each on its
+ * own, so that 50,000 logits compare to better than a unit in the sixth digit.
+ * Its scratch is its own: a head may run between two work items of a trunk.
+ */
+#include "base/mem.h"
+#include "net/run_private.h"
+
+#define HEAD_KC 64
+
+static enum status
+scratch(struct net_run *r, size_t need, struct error *e)
+{
+	size_t all;
+
+	need = (need + 15) / 16 * 16;
+	if (need <= r->head_floats)
+		return ST_OK;
+	float *p = mem_mul(need, (size_t)pool_threads(r->pool), &all) ? mem_aligned(all, sizeof *p) : NULL;
+	if (!p)
+		return error_set(e, ST_MEMORY, "out of memory");
+	mem_free(r->head_scratch);
+	r->head_scratch = p;
+	r->head_floats = need;
+	return ST_OK;
+}
+
+enum status
+net_run_head(struct net_run *r, int n, const float *x, float *logit, struct cancel *c, struct error *e)
+{
+	const struct net_op *op = &r->net->op[r->net->n_op - 1];
+	struct linear l = { .kern = r->kern, .samples = 1, .rows = n, .kc = HEAD_KC };
+	enum status st;
+
+	if (n <= 0)
+		return ST_OK;
+	if ((st = weights_matrix(r->w, op->par[PAR_W], true, r->pool, c, &l.b, e)) != ST_OK ||
+	    (st = weights_vector(r->w, op->par[PAR_BIAS], &l.bias, e)) != ST_OK)
+		return st == ST_CANCELLED ? error_set(e, st, "cancelled") : st;
+	linear_shape(&l);
+	if ((st = scratch(r, linear_scratch(&l), e)) != ST_OK)
+		return st;
+	l.x = x;
+	l.ldx = (size_t)op->dim[DIM_K];
+	l.out = logit;
+	l.ldout = (size_t)op->dim[DIM_N];
+	l.scratch = r->head_scratch;
+	l.scratch_floats = r->head_floats;
+	st = linear_run(&l, r->pool, c);
+	return st == ST_CANCELLED ? error_set(e, st, "cancelled") : st;
+}

@@ -1,0 +1,75 @@
+/*
+ * kern_avx2.c: kernels for CPUs with AVX2 and FMA.  The product tile is 6 x 16:
+ * twelve accumulators, two registers of b, one of a.
+ */
+#if defined(__x86_64__)
+#include "net/kern.h"
+
+#include <immintrin.h>
+
+#define VW 8
+#define KERN_TARGET __attribute__((target("avx2,fma")))
+#include "net/kern_body.h"
+
+#define MR 6
+#define NR 16
+
+KERN void
+tile_rows(const int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+{
+	__m256 acc[MR][2];
+
+#pragma GCC unroll 6
+	for (int i = 0; i < m; i++)
+		acc[i][0] = acc[i][1] = _mm256_setzero_ps();
+	for (int p = 0; p < k; p++, b += NR) {
+		__m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
+#pragma GCC unroll 6
+		for (int i = 0; i < m; i++) {
+			__m256 v = _mm256_broadcast_ss(a + (size_t)i * lda + p);
+			acc[i][0] = _mm256_fmadd_ps(v, b0, acc[i][0]);
+			acc[i][1] = _mm256_fmadd_ps(v, b1, acc[i][1]);
+		}
+	}
+#pragma GCC unroll 6
+	for (int i = 0; i < m; i++) {
+		float *row = c + (size_t)i * ldc;
+		if (add) {
+			acc[i][0] = _mm256_add_ps(acc[i][0], _mm256_loadu_ps(row));
+			acc[i][1] = _mm256_add_ps(acc[i][1], _mm256_loadu_ps(row + 8));
+		}
+		_mm256_storeu_ps(row, acc[i][0]);
+		_mm256_storeu_ps(row + 8, acc[i][1]);
+	}
+}
+
+KERN_FN void
+tile(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+{
+	switch (m) {
+	case 1: tile_rows(1, k, a, lda, b, c, ldc, add); break;
+	case 2: tile_rows(2, k, a, lda, b, c, ldc, add); break;
+	case 3: tile_rows(3, k, a, lda, b, c, ldc, add); break;
+	case 4: tile_rows(4, k, a, lda, b, c, ldc, add); break;
+	case 5: tile_rows(5, k, a, lda, b, c, ldc, add); break;
+	default: tile_rows(6, k, a, lda, b, c, ldc, add); break;
+	}
+}
+
+const struct kern kern_avx2 = {
+	.name = "avx2",
+	.mr = MR,
+	.nr = NR,
+	.tile = tile,
+	.norm = kern_norm,
+	.softmax = kern_softmax,
+	.gelu = kern_gelu,
+	.silu = kern_silu,
+	.add = kern_add,
+	.gate_add = kern_gate_add,
+	.rope = kern_rope,
+	.scale = kern_scale,
+};
+#else
+typedef int kern_avx2_unused;
+#endif

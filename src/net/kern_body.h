@@ -1,0 +1,229 @@
+/*
+ * kern_body.h: the row kernels, written once over vectors of VW floats and
+ * compiled once per instruction set.  The including file defines
+ *     VW            floats per vector
+ *     KERN_TARGET   the target attribute of its functions (may be empty)
+ * (neither: 4, none) and uses the functions below in its struct kern.  Not a
+ * header for others.
+ *
+ * The end of a row that is no multiple of VW goes through the same vector code
+ * in a padded copy.
+ */
+#ifndef PSI_NET_KERN_BODY_H
+#define PSI_NET_KERN_BODY_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifndef VW
+#define VW 4
+#define KERN_TARGET
+#endif
+
+typedef float vf __attribute__((vector_size(VW * 4)));
+typedef float vfu __attribute__((vector_size(VW * 4), aligned(4), may_alias));
+typedef int32_t vi __attribute__((vector_size(VW * 4)));
+
+#define KERN static inline __attribute__((always_inline)) KERN_TARGET
+#define KERN_FN static KERN_TARGET
+
+#define LOAD(p) (*(const vfu *)(p))
+#define STORE(p, v) (*(vfu *)(p) = (v))
+#define SPLAT(x) ((vf){ 0 } + (x))
+/* m ? a : b, m all ones or zeros per lane */
+#define PICK(m, a, b) ((vf)(((vi)(m) & (vi)(a)) | (~(vi)(m) & (vi)(b))))
+
+/* exp by range reduction, 2^n times a polynomial of degree 7 on |r| <= log(2)/2
+ * (coefficients of Cephes expf); error below 2 units in the last place.  0
+ * below -87.3, and the value at 88.3 above that; NaN stays NaN. */
+#define V_EXP(out, in) do { \
+	vf in_ = (in), x_ = in_, lo_ = SPLAT(-87.3f), hi_ = SPLAT(88.3f), magic_ = SPLAT(12582912.f); \
+	vi keep_ = (vi)(x_ >= lo_); \
+	x_ = PICK(x_ > hi_, hi_, x_); \
+	x_ = PICK(keep_, x_, lo_); \
+	vf t_ = x_ * 1.44269504088896341f + magic_; \
+	vf n_ = t_ - magic_; \
+	vf r_ = x_ - n_ * 0.693359375f; \
+	r_ = r_ - n_ * -2.12194440e-4f; \
+	vf p_ = SPLAT(1.9875691500e-4f); \
+	p_ = p_ * r_ + 1.3981999507e-3f; \
+	p_ = p_ * r_ + 8.3334519073e-3f; \
+	p_ = p_ * r_ + 4.1665795894e-2f; \
+	p_ = p_ * r_ + 1.6666665459e-1f; \
+	p_ = p_ * r_ + 5.0000001201e-1f; \
+	p_ = p_ * (r_ * r_) + r_ + 1.f; \
+	vi e_ = ((vi)t_ - (vi)magic_) << 23; \
+	p_ = (vf)(((vi)p_ + e_) & keep_); \
+	(out) = PICK(in_ == in_, p_, in_); \
+} while (0)
+
+/* Sum of the lanes, in double. */
+#define V_SUM(out, v) do { \
+	float lane_[VW]; \
+	double s_ = 0; \
+	STORE(lane_, v); \
+	for (int l_ = 0; l_ < VW; l_++) \
+		s_ += (double)lane_[l_]; \
+	(out) = s_; \
+} while (0)
+
+/* The end of a row, from index i on, padded with zeros; p may be NULL. */
+#define TAIL_COPY(buf, p) do { \
+	memset(buf, 0, sizeof buf); \
+	if (p) \
+		memcpy(buf, (p) + i, (size_t)(n - i) * sizeof *buf); \
+} while (0)
+
+#define GELU_INNER 0.7978845608028654f   /* sqrt(2 / pi) */
+
+/* gelu_tanh(x) = x / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3) */
+KERN void
+gelu_vec(const float *x, const float *bias, float *out)
+{
+	vf v = LOAD(x) + LOAD(bias), e;
+	vf u = v * (GELU_INNER + GELU_INNER * 0.044715f * v * v);
+
+	V_EXP(e, -2.f * u);
+	STORE(out, v / (1.f + e));
+}
+
+KERN void
+silu_vec(const float *x, const float *bias, float *out)
+{
+	vf v = LOAD(x) + LOAD(bias), e;
+
+	V_EXP(e, -v);
+	STORE(out, v / (1.f + e));
+}
+
+KERN void
+add_vec(const float *x, const float *bias, float *out)
+{
+	STORE(out, LOAD(x) + LOAD(bias));
+}
+
+/* A function over (x, bias) -> out from its vector step. */
+#define BIASED(name, step) \
+	KERN_FN void \
+	name(int n, const float *x, const float *bias, float *out) \
+	{ \
+		float zero[VW] = { 0 }, xt[VW], bt[VW], yt[VW]; \
+		int i = 0; \
+		for (; i + VW <= n; i += VW) \
+			step(x + i, bias ? bias + i : zero, out + i); \
+		if (i < n) { \
+			TAIL_COPY(xt, x); \
+			TAIL_COPY(bt, bias); \
+			step(xt, bt, yt); \
+			memcpy(out + i, yt, (size_t)(n - i) * sizeof *out); \
+		} \
+	}
+
+BIASED(kern_gelu, gelu_vec)
+BIASED(kern_silu, silu_vec)
+BIASED(kern_add, add_vec)
+
+KERN_FN void
+kern_gate_add(int n, const float *x, const float *bias, const float *gate, const float *res, float *out)
+{
+	for (int i = 0; i < n; i++) {
+		float v = bias ? x[i] + bias[i] : x[i];
+		out[i] = res[i] + (gate ? gate[i] * v : v);
+	}
+}
+
+KERN_FN void
+kern_scale(int n, float f, const float *x, float *out)
+{
+	for (int i = 0; i < n; i++)
+		out[i] = f * x[i];
+}
+
+KERN_FN void
+kern_rope(int half, const float *cosine, const float *sine, float *x)
+{
+	float *y = x + half;
+
+	for (int i = 0; i < half; i++) {
+		float a = x[i], b = y[i];
+		x[i] = a * cosine[i] - b * sine[i];
+		y[i] = b * cosine[i] + a * sine[i];
+	}
+}
+
+/* Mean and 1/sqrt(variance + eps) of a row, two passes. */
+KERN void
+moments(int n, const float *x, float *mean, float *rstd)
+{
+	vf s = SPLAT(0.f), q = SPLAT(0.f);
+	double sum, sq;
+	int i;
+
+	for (i = 0; i + VW <= n; i += VW)
+		s += LOAD(x + i);
+	V_SUM(sum, s);
+	for (; i < n; i++)
+		sum += (double)x[i];
+	float m = (float)(sum / n);
+	for (i = 0; i + VW <= n; i += VW) {
+		vf d = LOAD(x + i) - m;
+		q += d * d;
+	}
+	V_SUM(sq, q);
+	for (; i < n; i++)
+		sq += (double)(x[i] - m) * (double)(x[i] - m);
+	*mean = m;
+	*rstd = (float)(1 / sqrt(sq / n + 1e-5));
+}
+
+KERN_FN void
+kern_norm(int n, const float *x, const float *w, const float *shift, const float *scale, float *out)
+{
+	float mean, rstd;
+
+	moments(n, x, &mean, &rstd);
+	if (!scale) {
+		for (int i = 0; i < n; i++)
+			out[i] = (x[i] - mean) * rstd * w[i];
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		out[i] = (x[i] - mean) * rstd * w[i] * (1.f + scale[i]) + shift[i];
+}
+
+KERN_FN float
+kern_softmax(int n, float *x, float scale)
+{
+	float top = -INFINITY, tail[VW];
+	vf m = SPLAT(-INFINITY), s = SPLAT(0.f), e;
+	double sum;
+	int i;
+
+	for (i = 0; i + VW <= n; i += VW) {
+		vf v = LOAD(x + i);
+		m = PICK(v > m, v, m);
+	}
+	STORE(tail, m);
+	for (int l = 0; l < VW; l++)
+		top = tail[l] > top ? tail[l] : top;
+	for (; i < n; i++)
+		top = x[i] > top ? x[i] : top;
+	for (i = 0; i + VW <= n; i += VW) {
+		V_EXP(e, (LOAD(x + i) - top) * scale);
+		STORE(x + i, e);
+		s += e;
+	}
+	if (i < n) {
+		for (int l = 0; l < VW; l++)
+			tail[l] = i + l < n ? x[i + l] : -INFINITY;
+		V_EXP(e, (LOAD(tail) - top) * scale);
+		STORE(tail, e);
+		memcpy(x + i, tail, (size_t)(n - i) * sizeof *x);
+		s += e;
+	}
+	V_SUM(sum, s);
+	return (float)sum;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * kern_portable.c: row kernels for any CPU (vectors of four, which compilers
+ * lower where there are none).  The trunk's products go to BLAS; the head's
+ * tile is 4 x 8, because BLAS results depend on the company that a row is in.
+ */
+#include "net/kern.h"
+
+#include "net/kern_body.h"
+
+#define MR 4
+#define NR 8
+
+KERN void
+tile_rows(const int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+{
+	vf acc[MR][2];
+
+#pragma GCC unroll 4
+	for (int i = 0; i < m; i++)
+		acc[i][0] = acc[i][1] = SPLAT(0.f);
+	for (int p = 0; p < k; p++, b += NR) {
+		vf b0 = LOAD(b), b1 = LOAD(b + 4);
+#pragma GCC unroll 4
+		for (int i = 0; i < m; i++) {
+			float v = a[(size_t)i * lda + (size_t)p];
+			acc[i][0] += v * b0;
+			acc[i][1] += v * b1;
+		}
+	}
+#pragma GCC unroll 4
+	for (int i = 0; i < m; i++) {
+		float *row = c + (size_t)i * ldc;
+		if (add) {
+			acc[i][0] += LOAD(row);
+			acc[i][1] += LOAD(row + 4);
+		}
+		STORE(row, acc[i][0]);
+		STORE(row + 4, acc[i][1]);
+	}
+}
+
+KERN_FN void
+tile(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+{
+	switch (m) {
+	case 1: tile_rows(1, k, a, lda, b, c, ldc, add); break;
+	case 2: tile_rows(2, k, a, lda, b, c, ldc, add); break;
+	case 3: tile_rows(3, k, a, lda, b, c, ldc, add); break;
+	default: tile_rows(4, k, a, lda, b, c, ldc, add); break;
+	}
+}
+
+const struct kern kern_portable = {
+	.name = "portable",
+	.mr = MR,
+	.nr = NR,
+	.blas = true,
+	.tile = tile,
+	.norm = kern_norm,
+	.softmax = kern_softmax,
+	.gelu = kern_gelu,
+	.silu = kern_silu,
+	.add = kern_add,
+	.gate_add = kern_gate_add,
+	.rope = kern_rope,
+	.scale = kern_scale,
+};

@@ -1,0 +1,116 @@
+/*
+ * net.h: the description of a network, and what follows from it.
+ *
+ * A description is one list of operations over values (activations) and one
+ * table of parameters in published order.  A file in models/ appends to both;
+ * everything else is derived: the check of a checkpoint, the inference plan,
+ * the training plan.  A description holds no weights and no activations.  It
+ * is built on one thread and constant afterwards.
+ */
+#ifndef PSI_NET_NET_H
+#define PSI_NET_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "ckpt/tensor.h"
+
+enum net_kind {
+	NET_EMBED,      /* tokens -> rows of par W */
+	NET_TIME,       /* sigma -> [cos, sin] of sigma * f_k, one row per sample */
+	NET_LABEL,      /* in[X] += silu(row `label` of par W), one row per sample; nothing for label -1 */
+	NET_LINEAR,     /* after(before(in[X]) W^T + bias) */
+	NET_ATTEND,     /* in[X] holds q, k, v side by side; softmax(q k^T / sqrt(head dim)) v */
+	NET_NORM,       /* before(in[X]) alone */
+	NET_HEAD        /* feature rows -> logits: in[X] W^T + bias; the last operation */
+};
+
+enum net_before {
+	BEFORE_NONE,
+	BEFORE_LN_MODULATE      /* layer norm * par NORM, then (1 + scale) and shift from in[MOD] if given */
+};
+
+enum net_after {
+	AFTER_NONE,
+	AFTER_SILU,
+	AFTER_GELU,             /* the tanh form */
+	AFTER_ROPE,             /* rotate the first two thirds (q and k) by position */
+	AFTER_GATE_ADD          /* in[RES] + gate * x; gate from in[MOD], else 1 */
+};
+
+/* Places in net_op.in, .par and .dim. */
+enum { IN_X, IN_MOD, IN_RES };
+enum { PAR_W, PAR_BIAS, PAR_NORM };
+enum {
+	DIM_K, DIM_N,                       /* LINEAR, HEAD: inputs and outputs; EMBED, LABEL: rows and width */
+	DIM_SHIFT, DIM_SCALE, DIM_GATE,     /* columns of in[MOD] where they begin */
+	DIM_HEAD                            /* ROPE: head dimension */
+};
+enum { ATT_HEADS, ATT_DIM, ATT_CAUSAL, ATT_LAYER };   /* ATTEND; layer: which keys and values to keep */
+
+struct net_op {
+	enum net_kind kind;
+	uint8_t before, after;
+	int in[3];              /* values, -1: none */
+	int out;
+	int par[4];             /* rows of the parameter table, -1: none */
+	int dim[6];
+	float drop;             /* training: dropout on the branch before GATE_ADD */
+};
+
+#define NET_DIMS 4
+struct net_param {
+	char *name;             /* as published, without `backbone.` */
+	int ndim;
+	int64_t dim[NET_DIMS];
+};
+
+struct net_value {
+	char *name;             /* what tests and the trainer call it */
+	int width;              /* floats per row */
+	bool per_sample;        /* one row per sample, else one per position */
+};
+
+struct net {
+	int L, V, F;            /* length, vocabulary, features per position */
+	bool timed, causal;
+	int classes;            /* rows of the label table, less the no-label row */
+	struct net_op *op;
+	int n_op;
+	struct net_param *par;
+	int n_par;
+	struct net_value *value;
+	int n_value;
+	int feature;            /* the value the head reads: written straight into the caller's array */
+	int layers;             /* ATTEND operations */
+	size_t cap_op, cap_par, cap_value;
+	bool failed;            /* out of memory while building: net_finish says so */
+};
+
+/* Building.  Nothing is reported until net_finish: ST_MEMORY, or ST_FAIL for
+ * a description that makes no sense (our own mistake). */
+struct net *net_new(void);
+void net_free(struct net *net);
+int net_param(struct net *net, int ndim, const int64_t *dim, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int net_value(struct net *net, int width, bool per_sample, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* An operation with all of in, out and par at -1: fill in the rest. */
+struct net_op net_op_init(enum net_kind kind);
+void net_append(struct net *net, struct net_op op);
+enum status net_finish(struct net *net, struct error *e);
+
+int net_find_value(const struct net *net, const char *name);   /* -1: none */
+int net_find_param(const struct net *net, const char *name);
+
+/* Does a list of tensors hold what the description wants: every parameter
+ * once, of this shape, of a floating type?  Tensors that the description does
+ * not know are an error only if they belong to a block that it should have
+ * had.  what: "weights", "EMA weights" for the message.  match [n_par] or NULL
+ * receives the tensors. */
+enum status net_match(const struct net *net, const struct tensor *t, int n, const char *what,
+		      const struct tensor **match, struct error *e);
+
+uint64_t net_parameters(const struct net *net);
+
+#endif

@@ -1,0 +1,31 @@
+/* run_private.h: what run.c, head.c and extend.c share. */
+#ifndef PSI_NET_RUN_PRIVATE_H
+#define PSI_NET_RUN_PRIVATE_H
+
+#include "net/exec.h"
+
+struct prefix;                  /* extend.c: what is kept of one sample */
+
+struct net_run {
+	const struct net *net;
+	struct weights *w;
+	const struct kern *kern;
+	struct pool *pool;
+	bool keep;
+	float *cosine, *sine;   /* [L, half]; made at the first pass */
+	int half;
+	float *scratch;         /* [threads][scratch_floats]: trunk and extension */
+	size_t scratch_floats;
+	struct exec trunk, tail;        /* whole samples; the new rows of one sample */
+	float *tail_feat;       /* [tail rows, F] */
+	struct prefix *prefix;  /* owned list, latest used first */
+	float *head_scratch;    /* [threads][head_floats] */
+	size_t head_floats;
+};
+
+/* Rotation tables and scratch for n samples of `rows` positions. */
+enum status run_prepare(struct net_run *r, struct exec *x, int n, int rows, struct error *e);
+void prefix_free_all(struct net_run *r);
+size_t prefix_bytes(const struct net_run *r);
+
+#endif

@@ -1,0 +1,202 @@
+/* weights.c: see weights.h.  Owns packed and widened copies. */
+#include "net/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct form {
+	float *data;            /* owned; NULL: not made, or the map serves as it is */
+	bool ready;
+};
+
+struct weights {
+	const struct net *net;
+	const struct kern *kern;
+	const struct tensor **tensor;   /* [n_par] */
+	struct form *vector, *matrix;   /* [n_par] */
+	size_t bytes;
+};
+
+enum status
+weights_new(const struct net *net, const struct tensor *t, int n, const char *what, const struct kern *kern,
+	    struct weights **out, struct error *e)
+{
+	struct weights *w = mem_calloc(1, sizeof *w);
+	size_t n_par = (size_t)net->n_par;
+
+	*out = NULL;
+	if (!w)
+		return error_set(e, ST_MEMORY, "out of memory");
+	w->net = net;
+	w->kern = kern;
+	w->tensor = mem_calloc(n_par, sizeof *w->tensor);
+	w->vector = mem_calloc(n_par, sizeof *w->vector);
+	w->matrix = mem_calloc(n_par, sizeof *w->matrix);
+	enum status st = ST_OK;
+	if (!w->tensor || !w->vector || !w->matrix)
+		st = error_set(e, ST_MEMORY, "out of memory");
+	if (st == ST_OK)
+		st = net_match(net, t, n, what, w->tensor, e);
+	if (st != ST_OK) {
+		weights_free(w);
+		return st;
+	}
+	*out = w;
+	return ST_OK;
+}
+
+void
+weights_free(struct weights *w)
+{
+	if (!w)
+		return;
+	for (int i = 0; i < w->net->n_par; i++) {
+		if (w->vector)
+			mem_free(w->vector[i].data);
+		if (w->matrix)
+			mem_free(w->matrix[i].data);
+	}
+	free(w->tensor);
+	free(w->vector);
+	free(w->matrix);
+	free(w);
+}
+
+size_t
+weights_bytes(const struct weights *w)
+{
+	return w->bytes;
+}
+
+static enum status
+form_room(struct weights *w, struct form *f, size_t floats, struct error *e)
+{
+	if (f->data)
+		return ST_OK;
+	f->data = mem_aligned(floats, sizeof *f->data);
+	if (!f->data)
+		return error_set(e, ST_MEMORY, "out of memory for weights");
+	w->bytes += floats * sizeof *f->data;
+	return ST_OK;
+}
+
+enum status
+weights_vector(struct weights *w, int par, const float **out, struct error *e)
+{
+	*out = NULL;
+	if (par < 0)
+		return ST_OK;
+	struct form *f = &w->vector[par];
+	if (!f->ready) {
+		size_t n = tensor_numel(w->tensor[par]);
+		enum status st = form_room(w, f, n, e);
+		if (st != ST_OK)
+			return st;
+		tensor_to_f32(w->tensor[par], 0, n, f->data);
+		f->ready = true;
+	}
+	*out = f->data;
+	return ST_OK;
+}
+
+/* Can the map be read as floats as it stands? */
+static bool
+plain(const struct tensor *t)
+{
+	return t->dtype == DT_F32 && tensor_contiguous(t) && (uintptr_t)t->data % sizeof(float) == 0;
+}
+
+void
+weights_row(const struct weights *w, int par, int64_t row, float *out)
+{
+	const struct tensor *t = w->tensor[par];
+	size_t width = (size_t)t->dim[1];
+
+	tensor_to_f32(t, (size_t)row * width, width, out);
+}
+
+/* Work items of making a form: 4 panels, or 64 rows to be widened.  The rows
+ * of a panel are widened into a piece of the stack. */
+#define ITEM_PANELS 4
+#define ITEM_ROWS 64
+
+struct making {
+	const struct tensor *t;
+	const struct kern *kern;
+	int n, k;
+	float *out;
+	float *scratch;         /* [threads][panel columns * k]; NULL if the tensor is plain */
+};
+
+static void
+pack_item(void *arg, int item, int worker)
+{
+	struct making *m = arg;
+	int nr = m->kern->nr, first = item * ITEM_PANELS * nr;
+	int last = first + ITEM_PANELS * nr < m->n ? first + ITEM_PANELS * nr : m->n;
+
+	for (int j = first; j < last; j += nr) {
+		int end = j + nr < last ? j + nr : last;
+		const float *src = (const float *)(const void *)m->t->data + (size_t)j * (size_t)m->k;
+		if (m->scratch) {
+			float *s = m->scratch + (size_t)worker * (size_t)nr * (size_t)m->k;
+			tensor_to_f32(m->t, (size_t)j * (size_t)m->k, (size_t)(end - j) * (size_t)m->k, s);
+			src = s;
+		}
+		gemm_pack(m->kern, src, (size_t)m->k, true, m->k, 0, end - j, m->out + (size_t)j * (size_t)m->k);
+	}
+}
+
+static void
+widen_item(void *arg, int item, int worker)
+{
+	struct making *m = arg;
+	size_t k = (size_t)m->k, first = (size_t)item * ITEM_ROWS;
+	size_t rows = (size_t)m->n - first < ITEM_ROWS ? (size_t)m->n - first : ITEM_ROWS;
+
+	(void)worker;
+	tensor_to_f32(m->t, first * k, rows * k, m->out + first * k);
+}
+
+static enum status
+make_packed(struct making *m, struct pool *pool, struct cancel *c, struct error *e)
+{
+	int per = ITEM_PANELS * m->kern->nr;
+
+	if (!plain(m->t)) {
+		m->scratch = mem_aligned((size_t)pool_threads(pool) * (size_t)m->kern->nr * (size_t)m->k, sizeof *m->scratch);
+		if (!m->scratch)
+			return error_set(e, ST_MEMORY, "out of memory");
+	}
+	enum status st = pool_run(pool, POOL_SAMPLE, (m->n + per - 1) / per, pack_item, m, c);
+	mem_free(m->scratch);
+	return st;
+}
+
+enum status
+weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e)
+{
+	const struct tensor *t = w->tensor[par];
+	struct form *f = &w->matrix[par];
+	struct making m = { .t = t, .kern = w->kern, .n = (int)t->dim[0], .k = (int)t->dim[1] };
+	enum status st = ST_OK;
+
+	*out = (struct gemm_b){ .n = m.n, .k = m.k, .packed = packed, .by_column = true, .ld = (size_t)m.k };
+	if (!packed && plain(t)) {
+		out->p = (const float *)(const void *)t->data;
+		return ST_OK;
+	}
+	if (!f->ready) {
+		size_t floats = packed ? gemm_packed_floats(w->kern, m.n, m.k) : (size_t)m.n * (size_t)m.k;
+		st = form_room(w, f, floats, e);
+		m.out = f->data;
+		if (st == ST_OK)
+			st = packed ? make_packed(&m, pool, c, e)
+			            : pool_run(pool, POOL_SAMPLE, (m.n + ITEM_ROWS - 1) / ITEM_ROWS, widen_item, &m, c);
+		f->ready = st == ST_OK;
+	}
+	out->p = f->data;
+	return st;
+}

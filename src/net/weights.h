@@ -1,0 +1,32 @@
+/*
+ * weights.h: one set of weights for one description: the tensors of an open
+ * checkpoint (borrowed; it must outlive this), and the forms the kernels want,
+ * made on first use and kept.
+ *
+ * Making a form is not locked: each parameter is used either by trunks or by
+ * the head, and each of those runs on one thread at a time.
+ */
+#ifndef PSI_NET_WEIGHTS_H
+#define PSI_NET_WEIGHTS_H
+
+#include "base/pool.h"
+#include "net/gemm.h"
+#include "net/net.h"
+
+struct weights;
+
+/* Bind tensors to the parameters (net_match).  Touches no data. */
+enum status weights_new(const struct net *net, const struct tensor *t, int n, const char *what, const struct kern *kern,
+			struct weights **out, struct error *e);
+void weights_free(struct weights *w);
+
+/* A parameter as a plain float array; par -1: *out = NULL. */
+enum status weights_vector(struct weights *w, int par, const float **out, struct error *e);
+/* A matrix [n,k] as right-hand side of x W^T, packed for the tile or not. */
+enum status weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e);
+/* Row `row` of a matrix, straight from the file.  Any thread. */
+void weights_row(const struct weights *w, int par, int64_t row, float *out);
+
+size_t weights_bytes(const struct weights *w);          /* of forms made so far */
+
+#endif
