@@ -19,6 +19,7 @@ struct model {
 	int mask;                    /* id of [MASK]; -1: uniform noise */
 	int classes;                 /* 0: no labels; label == classes: the no-label row; label -1: no label term */
 	enum output out;             /* what logits mean */
+	bool subs_masking;           /* OUT_D3PM: the mask's logit is -inf (the other outputs say so themselves) */
 	bool bos_fixed;              /* ignore_bos: position 0 is [BOS], never noised: clamped from the start */
 	int bos;                     /* that token, and the first token of a causal model */
 	struct alpha alpha;

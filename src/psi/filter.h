@@ -15,10 +15,14 @@ void filter_log_x(const struct model *m, const float *logit, int z, double sigma
 void filter_log_x_double(const struct model *m, const float *logit, int z, double sigma, double *out);
 
 /* Temperature on the logits (log x / T), then top-p, then top-k, renormalised:
- * zeros become -INFINITY.  top_p 1, top_k 0, temperature 1: off.  scratch: V
- * ints.  Returns the number of tokens kept. */
+ * zeros become -INFINITY.  top_p 1, top_k 0, temperature 1: off.  An exact hit of
+ * top_p takes no further token (within 1e-12, in float 1e-6); of equal ones the
+ * lower ids are kept.  scratch: V ints.  Returns the number of tokens kept. */
 int filter_apply(int V, float *log_x, double temperature, double top_p, int top_k, int *scratch);
 int filter_apply_double(int V, double *log_x, double temperature, double top_p, int top_k, int *scratch);
+
+/* Whether these settings change anything. */
+bool filter_off(double temperature, double top_p, int top_k);
 
 /* Entropy in nats of exp(log_x). */
 double filter_entropy(int V, const float *log_x);

@@ -1,11 +1,17 @@
 libpsiview_a_SOURCES += \
-	src/psi/alpha.h \
-	src/psi/filter.h \
+	src/psi/alpha.h src/psi/alpha.c \
+	src/psi/deal.h src/psi/deal.c \
+	src/psi/draw.h src/psi/draw.c \
+	src/psi/filter.h src/psi/filter.c \
+	src/psi/guide.h src/psi/guide.c \
+	src/psi/kern.h src/psi/kern_body.h src/psi/kern.c \
+	src/psi/knob.c \
 	src/psi/look.h \
-	src/psi/metric.h \
-	src/psi/plan.h \
-	src/psi/posterior.h \
-	src/psi/recipe.h \
-	src/psi/step.h \
-	src/psi/tree.c \
-	src/psi/tree.h
+	src/psi/metric.h src/psi/metric.c \
+	src/psi/plan.h src/psi/plan.c \
+	src/psi/posterior.h src/psi/posterior.c \
+	src/psi/recipe.h src/psi/recipe.c \
+	src/psi/recipe_line.c \
+	src/psi/state.c \
+	src/psi/step.h src/psi/step.c \
+	src/psi/tree.h src/psi/tree.c

@@ -15,16 +15,25 @@ struct leg {
 	int total;               /* first + n */
 	struct plan_row *row;    /* [n]; with noise removal the last row is it */
 	unsigned char *zone;     /* [n] 0 high, 1 middle, 2 low; 3 noise removal */
-	int part_left[3];        /* times left in each part and zone when it was laid out: what a new total shares out */
+	int part_left[3];        /* times after the first in each part and zone: what a new total shares out */
+	int times;               /* times of the grid from `first` on (steps left without noise removal, plus 1; 0: none) */
+	double *time;            /* [times] */
+	unsigned char *time_zone;/* [times] 0 high, 1 middle, 2 low */
 	bool grid_ends_at_c;     /* the last part has a single time: said on screen */
 	double first_t;          /* time of the state it starts at */
 };
 
+#define PLAN_LAST_TIME 1e-5  /* of the grid */
+
 /* Lay out the steps from step `at` (a state at time t) to the end.  from: the
  * leg the state was made by or stands on, NULL at the start of a run.  Steps
  * and profile unchanged: rows at.. of the full plan bit for bit, only kappa
- * anew.  A new number of steps: see architecture.md.  ST_USAGE when it cannot
- * be laid out.  *out is freed with leg_free by its owner (the tree). */
+ * anew.  A new number of steps (more than at): the steps left are shared among
+ * the parts and zones in proportion to the times each had left (from->time
+ * after this state), half to even, the last one that had any takes the
+ * remainder; each part keeps its end value.  Another profile or other
+ * fractions: the full plan's rows if t is one of its times at this step, else
+ * its parts shared out from t.  ST_USAGE when it cannot be laid out.  *out is freed with leg_free by its owner (the tree). */
 enum status leg_new(const struct recipe *r, const struct model *m, const struct leg *from, int at, double t,
                     struct leg **out, struct error *e);
 void leg_free(struct leg *l);

@@ -11,6 +11,9 @@
  * mask -1: uniform.  out [K]. */
 void posterior_q(int K, int mask, const double *x, int z, double a, double na, double b, double nb, double *out);
 
+/* b - a, from whichever of the two pairs has the digits. */
+double posterior_gap(double a, double na, double b, double nb);
+
 /* The published D3PM variants for masked noise with mass on the mask
  * (`--d3pm-compat`), renormalised. */
 void posterior_q_published(int K, int mask, const double *x, int z, double a, double na, double b, double nb, double *out);
@@ -19,7 +22,7 @@ void posterior_q_published(int K, int mask, const double *x, int z, double a, do
 void posterior_psi(int K, int mask, const double *q_st, const double *q_0t, double b, double nb, double kappa, double *out);
 
 /* SEDD's analytic step from log scores (psi-samplers.md section 7). last: the
- * final step, the mask's entry 0. */
+ * final step, the mask's entry 0.  Negative products count as 0; normalised. */
 void posterior_sedd(int K, int mask, const double *log_score, int z, double sigma_t, double sigma_s, int last, double *out);
 
 #endif

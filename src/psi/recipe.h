@@ -20,6 +20,9 @@ enum per_position { PER_NONE, PER_CONF /* ReMDM conf */, PER_INFORMED };
 enum removal { REMOVAL_ANCESTRAL, REMOVAL_GREEDY, REMOVAL_NONE };
 enum cfg_mix { CFG_X_THETA, CFG_POSTERIOR /* published */ };
 
+#define RECIPE_STEPS_MAX 100000
+#define RECIPE_TEMP_MAX 100.0
+
 #define LABEL_NONE (-1)      /* no label term at all */
 #define LABEL_ROWS (-2)      /* sample i gets class i mod classes */
 
@@ -45,6 +48,14 @@ struct recipe {
 	bool raw;                    /* raw weights instead of EMA */
 	char preset[24];             /* the preset it began as, "" if none; a name only */
 };
+
+/* Numbers are read and written with strtod and printf: the program leaves
+ * LC_NUMERIC at "C". */
+
+#define RECIPE_LINE 1024     /* room for any recipe as a line */
+
+/* Neutral settings: what a knob that a line does not name stands at. */
+void recipe_init(struct recipe *r);
 
 /* The preset that suits a model (psi-samplers.md section 5): text or images,
  * uniform or masked; D3PM ancestral. */
@@ -78,14 +89,28 @@ void recipe_get(const struct recipe *r, const char *name, char *buf, size_t size
 /* One nudge up (+1) or down (-1), clipped to the knob's range. */
 void recipe_nudge(struct recipe *r, const char *name, int by);
 
-/* One line, `psi kappa=.95 steps=128 ...`; unset knobs are not written.
- * Reading what was written gives the same recipe. */
+/* One line, `psi kappa=.95 steps=128 ...`; knobs that stand where recipe_init
+ * (or the preset named in the line) puts them are not written.  Reading starts
+ * from recipe_init, so that reading what was written gives the same recipe.  A
+ * `ckpt=HASH` in the line is left to recipe_line_value. */
 enum status recipe_parse(const char *line, struct recipe *r, struct error *e);
 void recipe_format(const struct recipe *r, char *buf, size_t size);
+
+/* The value of one word NAME=VALUE of a line; false if it has none. */
+bool recipe_line_value(const char *line, const char *name, char *buf, size_t size);
+
+/* A zone in words, "cap(.01)"; a profile, "lcl(.9)-inv". */
+void zone_format(const struct zone *z, char *buf, size_t size);
+void profile_format(const struct recipe *r, char *buf, size_t size);
+/* A number as short as it can be without losing a bit: ".95". */
+void number_format(double v, char *buf, size_t size);
 
 /* Whether this recipe makes sense for this model (kappa on SEDD, informed on
  * masked noise, label on an unconditional model ...): ST_USAGE and why. */
 enum status recipe_check(const struct recipe *r, const struct model *m, struct error *e);
+/* Same knobs; the preset's name does not count. */
 bool recipe_equal(const struct recipe *a, const struct recipe *b);
+/* Same steps, profile and fractions: the same times and zones. */
+bool recipe_same_grid(const struct recipe *a, const struct recipe *b);
 
 #endif

@@ -23,17 +23,20 @@ enum cause {
 };
 
 /* The one list of causes: mark, words, colour (screen.md). */
-struct cause_info { const char *name; char mark; const char *words; short colour; };
+struct cause_info { const char *name; char mark /* 0: none */; const char *words; short colour; };
 const struct cause_info *cause_info(enum cause c);
-bool cause_changed(enum cause c);    /* the token is (or may be) another one */
+/* The token is another one.  Not CAUSE_CLAMP: a clamped position carries it in
+ * every state, in that of the edit which clamped it too. */
+bool cause_changed(enum cause c);
 
 struct state {                       /* S samples of L positions; arrays owned by whoever made the struct */
 	int S, L;
 	int32_t *tok;                /* [S*L]; -1: not drawn yet (causal) */
 	uint8_t *cause;              /* [S*L] enum cause of the step that made this state */
-	float *prob;                 /* [S*L] probability of tok under the filtered x_theta when drawn; carried while untouched; 1: clamp, edit */
+	float *prob;                 /* [S*L] probability of tok under the filtered x_theta when drawn; carried while untouched;
+	                              * 1: clamp, edit; 0: never drawn from it (start, corrector noise, remask) */
 	uint8_t *fixed;              /* [S*L] clamped */
-	uint16_t *nonce;             /* [S*L] draws again on request */
+	uint16_t *nonce;             /* [S*L] draws again on request: part of the noise of the step made from here; carried */
 };
 enum status state_init(struct state *s, int S, int L, struct error *e);
 void state_done(struct state *s);
