@@ -42,7 +42,7 @@ json_parse(const uint8_t *text, size_t bytes, int max_depth, json_t **out, struc
 	*out = NULL;
 	if (st)
 		return st;
-	*out = json_loadb((const char *)text, bytes, JSON_REJECT_DUPLICATES, &je);
+	*out = json_loadb((const char *)text, bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
 	if (*out)
 		return ST_OK;
 	if (json_error_code(&je) == json_error_out_of_memory)

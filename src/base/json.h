@@ -11,8 +11,8 @@
 #include "base/error.h"
 
 /* Parse exactly one JSON text (white space around it is fine).  Refused:
- * duplicate names, bytes that are not UTF-8, NUL in strings, more than
- * max_depth nested containers, and texts whose containers are so small and
+ * duplicate names, bytes that are not UTF-8, NUL in names, more than max_depth
+ * nested containers, and texts whose containers are so small and
  * many that the parsed tree would be out of proportion to the text.  *out is
  * released with json_decref.  Errors: ST_CKPT without a path. */
 enum status json_parse(const uint8_t *text, size_t bytes, int max_depth, json_t **out, struct error *e);

@@ -118,8 +118,8 @@ find_algo(struct config *c, const struct tensor_list *l, const struct config_ove
 	if (c->backbone == BACKBONE_GPT2)
 		c->algo = ALGO_GPT2;
 	else if (c->algo == ALGO_UNKNOWN && *c->algo_name)
-		return error_set(e, o->algo ? ST_USAGE : ST_CKPT, "%s \"%s\" is not one of duo, duo_base, udlm, mdlm, d3pm, "
-		    "sedd, ar: give --algo", o->algo ? "the algorithm" : "the algorithm in the file,", c->algo_name);
+		return error_set(e, o->algo ? ST_USAGE : ST_CKPT, "algorithm \"%s\" is not one of duo, duo_base, udlm, mdlm, "
+		    "d3pm, sedd, ar: give --algo", c->algo_name);
 	else if (c->algo == ALGO_UNKNOWN && bare)
 		c->algo = ALGO_AR;                /* no time input at all: it can be nothing else */
 	if (c->causal == CONFIG_UNSET)

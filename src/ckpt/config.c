@@ -71,12 +71,14 @@ struct field {
 	enum field_kind kind;
 	size_t at, size;
 	double min, max;
+	const char *option;       /* on the command line, NULL: none */
 };
 
-#define F_TEXT(path, m) { path, TEXT, offsetof(struct config, m), sizeof ((struct config *)0)->m, 0, 0 }
-#define F_BOOL(path, m) { path, BOOL, offsetof(struct config, m), 0, 0, 1 }
-#define F_INT(path, m, min, max) { path, INT, offsetof(struct config, m), 0, min, max }
-#define F_REAL(path, m, min, max) { path, REAL, offsetof(struct config, m), 0, min, max }
+#define F_TEXT(path, m) { path, TEXT, offsetof(struct config, m), sizeof ((struct config *)0)->m, 0, 0, NULL }
+#define F_BOOL(path, m) { path, BOOL, offsetof(struct config, m), 0, 0, 1, NULL }
+#define F_INT(path, m, min, max) { path, INT, offsetof(struct config, m), 0, min, max, NULL }
+#define F_OPT(path, kind, m, min, max, opt) { path, kind, offsetof(struct config, m), 0, min, max, opt }
+#define F_REAL(path, m, min, max) { path, REAL, offsetof(struct config, m), 0, min, max, NULL }
 
 static const struct field published[] = {
 	F_TEXT("algo.name", algo_name),
@@ -91,22 +93,22 @@ static const struct field published[] = {
 	F_TEXT("model.size", size),
 	F_INT("model.hidden_size", hidden, 1, 1 << 20),
 	F_INT("model.cond_dim", cond_dim, 1, 1 << 20),
-	F_INT("model.length", length, 1, 1 << 20),
+	F_OPT("model.length", INT, length, 1, 1 << 20, "--length"),
 	F_INT("model.n_blocks", n_blocks, 1, 1 << 14),
-	F_INT("model.n_heads", n_heads, 1, 1 << 14),
+	F_OPT("model.n_heads", INT, n_heads, 1, 1 << 14, "--heads"),
 	F_REAL("model.dropout", dropout, 0, 1),
 	F_BOOL("model.time_conditioning", unet_time),
 	F_INT("model.ch", ch, 1, 1 << 16),
 	F_INT("model.num_res_blocks", num_res_blocks, 1, 64),
 	F_INT("model.num_scales", num_scales, 1, CONFIG_SCALES),
-	{ "model.ch_mult", SCALES, offsetof(struct config, ch_mult), 0, 1, 1024 },
+	{ "model.ch_mult", SCALES, offsetof(struct config, ch_mult), 0, 1, 1024, NULL },
 	F_INT("model.scale_count_to_put_attn", attn_scale, -1, CONFIG_SCALES),
 	F_REAL("model.time_scale_factor", time_scale_factor, 1e-6, 1e9),
 	F_INT("model.time_embed_dim", time_embed_dim, 4, 1 << 16),
 	F_BOOL("model.skip_rescale", skip_rescale),
 	F_BOOL("model.fix_logistic", fix_logistic),
 	F_TEXT("noise.type", noise_name),
-	F_REAL("noise.eps", eps, 0, 0.5),
+	F_OPT("noise.eps", REAL, eps, 0, 0.5, "--eps"),
 	F_TEXT("data.modality", modality),
 	F_TEXT("data.tokenizer_name_or_path", tokenizer_name),
 	F_INT("data.num_classes", classes, 0, 1 << 20),
@@ -116,11 +118,11 @@ static const struct field published[] = {
 static const struct field hf[] = {
 	F_TEXT("model_type", algo_name),
 	F_INT("vocab_size", vocab, 2, 1 << 24),
-	F_INT("model_length", length, 1, 1 << 20),
+	F_OPT("model_length", INT, length, 1, 1 << 20, "--length"),
 	F_INT("hidden_dim", hidden, 1, 1 << 20),
 	F_INT("cond_dim", cond_dim, 1, 1 << 20),
 	F_INT("n_blocks", n_blocks, 1, 1 << 14),
-	F_INT("n_heads", n_heads, 1, 1 << 14),
+	F_OPT("n_heads", INT, n_heads, 1, 1 << 14, "--heads"),
 	F_REAL("dropout", dropout, 0, 1),
 	F_BOOL("time_conditioning", time_conditioning),
 	F_BOOL("causal", causal),
@@ -169,7 +171,8 @@ bad_value(const struct config *c, const struct field *f, const struct cv *v, con
 {
 	char buf[80];
 
-	return error_set(e, ST_CKPT, "%s: %s is %s, not %s", c->path, f->path, show(v, buf, sizeof buf), want);
+	return error_set(e, ST_CKPT, "%s: %s is %s, not %s%s%s", c->path, f->path, show(v, buf, sizeof buf), want,
+	    f->option ? ": give " : "", f->option ? f->option : "");
 }
 
 static enum status
@@ -182,7 +185,7 @@ set_number(struct config *c, const struct field *f, const struct cv *v, struct e
 	if (f->kind == INT ? !whole : v->kind != CV_INT && v->kind != CV_REAL)
 		return bad_value(c, f, v, f->kind == INT ? "a whole number" : "a number", e);
 	if (!(x >= f->min && x <= f->max)) {
-		snprintf(want, sizeof want, "within %g to %g", f->min, f->max);
+		snprintf(want, sizeof want, "within %.10g to %.10g", f->min, f->max);
 		return bad_value(c, f, v, want, e);
 	}
 	if (f->kind == INT)

@@ -9,9 +9,10 @@ libpsiview_a_SOURCES += \
 	src/ckpt/map.h src/ckpt/map.c \
 	src/ckpt/names.h src/ckpt/names.c \
 	src/ckpt/order.h src/ckpt/order.c \
-	src/ckpt/pickle.h src/ckpt/pickle_impl.h src/ckpt/pickle.c src/ckpt/unpickle.c \
+	src/ckpt/pickle.h src/ckpt/pickle_impl.h src/ckpt/pickle.c \
 	src/ckpt/safetensors.h src/ckpt/safetensors.c src/ckpt/st_writer.c \
 	src/ckpt/tensor.h src/ckpt/tensor.c \
 	src/ckpt/tok_pickle.c \
 	src/ckpt/torch.h src/ckpt/torch.c \
+	src/ckpt/unpickle_impl.h src/ckpt/unpickle.c src/ckpt/unpickle_call.c src/ckpt/unpickle_const.c \
 	src/ckpt/zip.h src/ckpt/zip.c
