@@ -152,6 +152,8 @@ app_free(struct app *a)
 	if (a->popup.close)
 		a->popup.close(a);
 	priv_free(a->priv);
+	prompt_free(a->prompt);
+	menu_free(a->menu);
 	free(a->copy);
 	free(a);
 }

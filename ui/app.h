@@ -19,6 +19,8 @@ enum focus { FOCUS_SAMPLE, FOCUS_KNOBS, FOCUS_TIMELINE, FOCUS_COUNT };
 enum colouring { COLOUR_CAUSE, COLOUR_CONFIDENCE, COLOUR_ENTROPY, COLOUR_AGE, COLOUR_TIMES, COLOUR_DENOISER, COLOUR_DIFFERENCE, COLOUR_PLAIN, COLOUR_COUNT };
 
 struct app;
+struct menu;
+struct prompt;
 
 /* A view: a full-screen page.  The table of views is in app.c: Sample,
  * Inspect, Tree, Log, Help; Compare, Sweep, Train, Lessons join it there. */
@@ -71,6 +73,11 @@ struct app {
 	char message[240]; bool message_is_error;
 	/* Called with every command line that was executed, by key or typed; NULL: nobody listens. */
 	void (*on_command)(void *arg, const char *line); void *on_command_arg;
+	/* Called with every line that goes into the log; NULL: nobody listens. */
+	void (*on_log)(void *arg, bool error, const char *text); void *on_log_arg;
+	struct prompt *prompt;       /* NULL until first opened; app_free calls prompt_free, menu_free */
+	struct menu *menu;
+	int help_top;                /* first line of the help shown */
 	struct app_private *priv;    /* app.c: visited nodes, reports, buffers */
 };
 
@@ -102,7 +109,9 @@ bool app_busy(const struct app *a);
 
 /* Opened by commands; ui/menu.c, ui/prompt.c, ui/view_help.c */
 void menu_open(struct app *a);
+void menu_free(struct menu *m);
 void prompt_open(struct app *a, const char *initial);
+void prompt_free(struct prompt *p);
 extern const struct view view_sample, view_inspect, view_tree, view_log, view_help;
 
 /* The terminal loop (ui/loop.c): returns the program's status, or 128 + N when

@@ -4,8 +4,28 @@ libpsiview_a_SOURCES += \
 	ui/canvas.h \
 	ui/fallback.c \
 	ui/fallback.h \
+	ui/input.c \
+	ui/input.h \
 	ui/keys.c \
-	ui/keys.h
+	ui/keys.h \
+	ui/line.c \
+	ui/line.h \
+	ui/loop.c \
+	ui/menu.c \
+	ui/plain.c \
+	ui/plain.h \
+	ui/probe.c \
+	ui/probe.h \
+	ui/prompt.c \
+	ui/script.c \
+	ui/script.h \
+	ui/term.c \
+	ui/term.h \
+	ui/theme.c \
+	ui/theme.h \
+	ui/tty.c \
+	ui/tty.h \
+	ui/view_help.c
 libpsiview_a_SOURCES += \
 	ui/app.c \
 	ui/app_private.h \

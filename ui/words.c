@@ -133,6 +133,8 @@ app_log(struct app *a, bool error, const char *text)
 	struct log_line *grown;
 	char *copy = mem_strdup(text);
 
+	if (a->on_log)
+		a->on_log(a->on_log_arg, error, text);
 	if (!copy)
 		return;
 	if (p->n_log == LOG_MAX) { /* the oldest tenth goes */

@@ -1,0 +1,295 @@
+/*
+ * loop.c: the screen's thread: waits for keys, reports, signals and the clock,
+ * hands them to the app, and draws once for all that came.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ui/app.h"
+#include "ui/plain.h"
+#include "ui/probe.h"
+#include "ui/script.h"
+#include "ui/term.h"
+
+#define FRAME_S (1. / 40)        /* reports and animation draw no more often; keys draw at once */
+#define ANSWERS_S 5.             /* how long a late answer of the terminal may still come */
+
+struct loop {
+	struct app *app;
+	struct tty tty;
+	struct term_facts facts;
+	struct terminal *term;
+	struct input input;
+	struct probe probe;
+	struct canvas canvas;
+	struct script *script;
+	char theme[12];          /* as last chosen */
+	bool dirty, urgent, all; /* draw; at once; everything */
+	double drawn, started, typed;        /* seconds: last frame, start, last byte from the keyboard */
+	int died_of;             /* a signal */
+};
+
+static double
+now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void
+choose_theme(struct loop *l)
+{
+	struct theme th;
+
+	snprintf(l->theme, sizeof l->theme, "%s", l->app->theme);
+	theme_choose(&th, l->theme, l->facts.colours, l->probe.background);
+	term_theme(l->term, &th);
+	l->all = l->dirty = true;
+}
+
+static void
+resize(struct loop *l)
+{
+	int w, h;
+
+	term_size(l->term, &w, &h);
+	canvas_resize(&l->canvas, w, h);
+	l->dirty = l->urgent = true;
+}
+
+static void
+suspend(struct loop *l, bool typed)
+{
+	term_leave(l->term);
+	tty_stop(&l->tty, typed);
+	term_enter(l->term);
+	resize(l);
+	l->all = true;
+}
+
+static void
+take_signals(struct loop *l)
+{
+	int sig;
+
+	while ((sig = tty_signal(&l->tty)))
+		switch (sig) {
+		case SIGWINCH:
+			resize(l);
+			l->all = true;
+			break;
+		case SIGTSTP:
+			suspend(l, false);
+			break;
+		case SIGCONT: /* after a stop that could not be caught: somebody else had the terminal */
+			term_enter(l->term);
+			resize(l);
+			l->all = true;
+			break;
+		default:
+			l->died_of = sig;
+		}
+}
+
+static void
+paste(struct loop *l, const struct input_event *ev)
+{
+	struct app *a = l->app;
+
+	if (a->popup.draw && a->popup.paste)
+		a->popup.paste(a, ev->text, ev->bytes);
+	else
+		app_say(a, true, "pasted text is not taken as keys; : takes it as a command");
+}
+
+/* All that is in the buffer. */
+static void
+take_input(struct loop *l, bool waited)
+{
+	struct input_event ev;
+
+	while (!l->app->quit && input_next(&l->input, waited, &ev)) {
+		if (ev.kind == INPUT_KEY)
+			script_key(l->script, l->app, &ev.key);
+		else if (ev.kind == INPUT_PASTE)
+			paste(l, &ev);
+		else
+			probe_reply(&l->probe, ev.text, ev.bytes);
+		if (l->probe.answered)
+			l->input.expecting = false;
+		l->dirty = l->urgent = true;
+	}
+}
+
+/* Drain the keyboard, so that a held key is drawn once for all its repeats. */
+static void
+read_input(struct loop *l)
+{
+	struct pollfd f = { .fd = l->tty.in, .events = POLLIN };
+
+	do {
+		size_t room;
+		unsigned char *to = input_room(&l->input, &room);
+		ssize_t n = read(l->tty.in, to, room);
+		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
+			l->died_of = SIGHUP; /* the terminal is gone */
+			return;
+		}
+		if (n > 0)
+			input_got(&l->input, (size_t)n);
+		l->typed = now_s();
+		take_input(l, false);
+	} while (!l->app->quit && poll(&f, 1, 0) > 0 && f.revents & POLLIN);
+}
+
+/* What commands asked of the terminal. */
+static void
+fulfil(struct loop *l)
+{
+	struct app *a = l->app;
+
+	if (a->suspend) {
+		a->suspend = false;
+		suspend(l, true);
+	}
+	if (a->copy) {
+		term_copy(l->term, a->copy);
+		free(a->copy);
+		a->copy = NULL;
+	}
+	if (strcmp(a->theme, l->theme) != 0)
+		choose_theme(l);
+	term_mouse(l->term, a->mouse);
+	if (a->redraw) {
+		a->redraw = false;
+		l->all = l->dirty = l->urgent = true;
+	}
+}
+
+static void
+draw(struct loop *l, double now)
+{
+	canvas_resize(&l->canvas, l->canvas.w, l->canvas.h);
+	app_draw(l->app, &l->canvas);
+	term_draw(l->term, &l->canvas, l->all);
+	l->dirty = l->urgent = l->all = false;
+	l->drawn = now;
+}
+
+static double
+sooner(double a, double b)
+{
+	return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+/* Milliseconds to wait at most; -1: for ever. */
+static int
+timeout(struct loop *l, double now)
+{
+	double wait = app_next_tick(l->app, now);
+	int rest = input_wait_ms(&l->input);
+
+	wait = sooner(wait, script_due(l->script, l->app, now));
+	if (l->dirty)
+		wait = sooner(wait, l->drawn + FRAME_S > now ? l->drawn + FRAME_S - now : 0);
+	if (rest >= 0)
+		wait = sooner(wait, l->typed + rest / 1e3 > now ? l->typed + rest / 1e3 - now : 0);
+	if (wait < 0)
+		return -1;
+	return wait > 3600 ? 3600000 : (int)(wait * 1e3 + .999);
+}
+
+/* Wait, and hand everything that came to whom it concerns. */
+static void
+turn(struct loop *l)
+{
+	struct pollfd f[3] = {
+		{ .fd = l->tty.in, .events = POLLIN },
+		{ .fd = l->tty.wake[0], .events = POLLIN },
+		{ .fd = sampler_fd(l->app->sampler), .events = POLLIN },
+	};
+	int n = poll(f, 3, timeout(l, now_s()));
+
+	if (n < 0 && errno != EINTR)
+		l->died_of = SIGHUP;
+	if (n <= 0)
+		f[0].revents = f[1].revents = f[2].revents = 0;
+	double now = now_s();
+	int rest = input_wait_ms(&l->input);
+	if (f[1].revents)
+		take_signals(l);
+	if (f[0].revents)
+		read_input(l);
+	else if (rest >= 0 && now - l->typed >= rest / 1e3)
+		take_input(l, true);
+	if (f[2].revents) {
+		app_reports(l->app);
+		l->dirty = true;
+	}
+	if (app_tick(l->app, now))
+		l->dirty = true;
+	if (script_run(l->script, l->app, now))
+		l->dirty = true;
+	if (now - l->started > ANSWERS_S)
+		l->input.expecting = false;
+	fulfil(l);
+	if (l->dirty && (l->urgent || now - l->drawn >= FRAME_S))
+		draw(l, now);
+}
+
+static enum status
+start(struct loop *l, const struct term_options *o, struct error *e)
+{
+	enum status st = tty_open(&l->tty, e);
+
+	if (st != ST_OK)
+		return st;
+	term_facts(l->tty.out, &l->facts);
+	if ((st = term_usable(&l->facts, e)) != ST_OK)
+		return st;
+	if ((st = script_new(o->record, o->play, &l->script, e)) != ST_OK)
+		return st;
+	input_init(&l->input);
+	tty_raw(&l->tty);
+	probe_run(&l->probe, &l->tty, &l->input, !o->no_probe && l->facts.talks);
+	st = term_open(&l->tty, &l->facts, &l->input, &l->term, e);
+	if (st != ST_OK)
+		tty_restore(&l->tty);
+	return st;
+}
+
+int
+term_run(struct app *a, const struct term_options *o, struct error *e)
+{
+	struct loop l = { .app = a, .canvas = { .utf8 = term_utf8(), .cursor_x = -1, .cursor_y = -1 } };
+
+	if (o->plain)
+		return plain_run(a, o, e);
+	enum status st = start(&l, o, e);
+	if (st == ST_OK) {
+		snprintf(a->theme, sizeof a->theme, "%s", o->theme ? o->theme : "auto");
+		a->mouse = o->mouse;
+		choose_theme(&l);
+		resize(&l);
+		l.started = now_s();
+		take_input(&l, false); /* typed before the screen was there */
+		while (!a->quit && !l.died_of)
+			turn(&l);
+	}
+	term_close(l.term);
+	tty_close(&l.tty);
+	input_done(&l.input);
+	canvas_done(&l.canvas);
+	if (st == ST_OK && script_error(l.script))
+		st = error_set(e, ST_FAIL, "%s", script_error(l.script));
+	script_free(l.script);
+	a->on_command = NULL;
+	return l.died_of ? 128 + l.died_of : (int)st;
+}

@@ -1,0 +1,192 @@
+/*
+ * menu.c: the menu on `m`: every command of the one list, by group.  Screen
+ * thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "ui/app.h"
+
+struct menu {
+	enum command_group group;
+	int here;                /* chosen entry of the group */
+	int top;                 /* first entry shown */
+};
+
+void
+menu_free(struct menu *m)
+{
+	free(m);
+}
+
+/* What a menu has no use for. */
+static bool
+left_out(const struct command *c)
+{
+	return c->id == CMD_MENU || c->id == CMD_COMMAND || c->id == CMD_KEYS || c->id == CMD_WAIT;
+}
+
+/* Entry i of a group; NULL past the end. */
+static const struct command *
+entry(enum command_group g, int i)
+{
+	for (int k = 0; k < CMD_COUNT; k++)
+		if (command_list[k].group == g && !left_out(&command_list[k]) && i-- == 0)
+			return &command_list[k];
+	return NULL;
+}
+
+static int
+entries(enum command_group g)
+{
+	int n = 0;
+
+	while (entry(g, n))
+		n++;
+	return n;
+}
+
+static void
+choose(struct menu *m, int i)
+{
+	int n = entries(m->group);
+
+	m->here = i < 0 ? 0 : i >= n ? n - 1 : i;
+}
+
+static void
+run(struct app *a, const char *line)
+{
+	struct error e = { 0 };
+
+	if (app_command(a, line, &e) != ST_OK)
+		app_say(a, true, "%s", e.msg);
+}
+
+/* Enter: run it, or let its argument be typed. */
+static void
+take(struct app *a, const struct command *c)
+{
+	char line[64];
+
+	if (*c->args && *c->args != '[') {
+		snprintf(line, sizeof line, "%s ", c->name);
+		prompt_open(a, line);
+	} else {
+		run(a, c->name);
+	}
+}
+
+static bool
+is(const struct key *k, const char *name)
+{
+	return strcmp(k->name, name) == 0;
+}
+
+static bool
+menu_key(struct app *a, const struct key *k, int count)
+{
+	struct menu *m = a->menu;
+	char line[64];
+
+	(void)count;
+	if (is(k, "<Up>") || is(k, "k") || is(k, "<WheelUp>"))
+		choose(m, m->here - 1);
+	else if (is(k, "<Down>") || is(k, "j") || is(k, "<WheelDown>"))
+		choose(m, m->here + 1);
+	else if (is(k, "<Home>"))
+		choose(m, 0);
+	else if (is(k, "<End>"))
+		choose(m, CMD_COUNT);
+	else if (is(k, "<Right>") || is(k, "<Tab>") || is(k, "l"))
+		m->group = (m->group + 1) % GROUP_COUNT, m->here = m->top = 0;
+	else if (is(k, "<Left>") || is(k, "<S-Tab>") || is(k, "h"))
+		m->group = (m->group + GROUP_COUNT - 1) % GROUP_COUNT, m->here = m->top = 0;
+	else if (is(k, "<Enter>"))
+		return take(a, entry(m->group, m->here)), false;
+	else if (is(k, "<Esc>") || is(k, "m") || is(k, "q") || is(k, "<C-c>"))
+		return false;
+	else if (command_line_of_key(k->name, 0, line, sizeof line)) /* the key shown beside an entry */
+		return run(a, line), false;
+	return true;
+}
+
+/* "<C-l>" as people write it: "Ctrl-L". */
+static void
+show_keys(const struct command *c, char *buf, size_t size)
+{
+	size_t n = strcspn(c->keys, " ");
+	const char *k = c->keys;
+
+	if (n > 4 && k[0] == '<' && k[2] == '-')
+		snprintf(buf, size, "%s-%.*s", k[1] == 'C' ? "Ctrl" : k[1] == 'A' ? "Alt" : "Shift", (int)(n - 4), k + 3);
+	else if (n == 4 && strncmp(k, "<lt>", 4) == 0)
+		snprintf(buf, size, "<");
+	else if (n > 2 && k[0] == '<')
+		snprintf(buf, size, "%.*s", (int)(n - 2), k + 1);
+	else
+		snprintf(buf, size, "%.*s", (int)n, k);
+}
+
+static void
+draw_entry(const struct command *c, struct canvas *cv, struct rect r, int y, bool here)
+{
+	enum style s = here ? STYLE_MENU_HERE : STYLE_MENU;
+	char keys[24];
+
+	for (int x = 0; x < r.w; x++)
+		canvas_char(cv, r, x, y, s, ' ');
+	show_keys(c, keys, sizeof keys);
+	canvas_put(cv, (struct rect){ r.x, r.y, 9, r.h }, 1, y, here ? s : STYLE_KEY, keys);
+	int n = canvas_put(cv, r, 10, y, s, c->name);
+	canvas_printf(cv, r, n > 13 ? 12 + n : 25, y, here ? s : STYLE_MENU, "%s", c->help);
+}
+
+static void
+draw_groups(const struct menu *m, struct canvas *c, struct rect r)
+{
+	int x = 1;
+
+	for (int g = 0; g < GROUP_COUNT; g++) {
+		enum style s = g == (int)m->group ? STYLE_MENU_HERE : STYLE_TEXT;
+		x += 1 + canvas_printf(c, r, x, 0, s, " %s ", command_group_name((enum command_group)g));
+	}
+	canvas_put(c, r, r.w - 22, 0, STYLE_DIM, x < r.w - 22 ? "arrows, Enter, Esc" : "");
+}
+
+static void
+menu_draw(struct app *a, struct canvas *c, struct rect r)
+{
+	struct menu *m = a->menu;
+	int n = entries(m->group);
+	int w = r.w < 82 ? r.w : 82, h = n + 3 < r.h - 2 ? n + 3 : r.h - 2;
+	struct rect box = { r.x, r.y + 1, w, h };
+
+	canvas_clear(c, box);
+	struct rect in = canvas_frame(c, box, STYLE_FOCUS, "menu");
+	draw_groups(m, c, in);
+	struct rect list = { in.x, in.y + 1, in.w, in.h - 1 };
+	if (m->here < m->top)
+		m->top = m->here;
+	if (m->here >= m->top + list.h)
+		m->top = m->here - list.h + 1;
+	if (m->top + list.h > n)
+		m->top = n > list.h ? n - list.h : 0;
+	for (int y = 0; y < list.h && m->top + y < n; y++)
+		draw_entry(entry(m->group, m->top + y), c, list, y, m->top + y == m->here);
+	if (m->top > 0)
+		canvas_char(c, box, box.w - 1, 2, STYLE_FOCUS, 0x2191);
+	if (m->top + list.h < n)
+		canvas_char(c, box, box.w - 1, box.h - 2, STYLE_FOCUS, 0x2193);
+}
+
+void
+menu_open(struct app *a)
+{
+	if (!a->menu && !(a->menu = mem_calloc(1, sizeof *a->menu))) {
+		app_say(a, true, "out of memory");
+		return;
+	}
+	app_popup(a, (struct popup){ .draw = menu_draw, .key = menu_key, .quiet = true });
+}
