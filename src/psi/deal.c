@@ -6,10 +6,8 @@
 #include "psi/posterior.h"
 
 void
-move_init(struct move *v, const struct model *m, const struct leg *l, int step, const struct plan_row *row)
+move_init(struct move *v, const struct model *m, const struct recipe *r, int step, const struct plan_row *row)
 {
-	const struct recipe *r = &l->r;
-
 	*v = (struct move){ .m = m, .r = r, .step = step, .row = *row };
 	v->last = m->out != OUT_CAUSAL && row->b == 1 && row->s == 0;
 	v->na = alpha_noise(&m->alpha, row->t);

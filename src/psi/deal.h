@@ -42,7 +42,8 @@ part_needs_row(enum part p)
 	return p >= PART_PRED;
 }
 
-void move_init(struct move *v, const struct model *m, const struct leg *l, int step, const struct plan_row *row);
+/* r must outlive v. */
+void move_init(struct move *v, const struct model *m, const struct recipe *r, int step, const struct plan_row *row);
 
 /* The stream of draws of one position. */
 struct noise move_noise(const struct move *v, const struct state *in, int sample, int pos);

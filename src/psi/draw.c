@@ -6,7 +6,7 @@
 
 #include "psi/filter.h"
 #include "psi/guide.h"
-#include "psi/kern.h"
+#include "psi/vocab.h"
 #include "psi/posterior.h"
 
 static bool
@@ -63,7 +63,7 @@ untouched(struct drawn *d)
 static bool
 from_x(const struct move *v, const float *row, struct drawn *d, enum cause changed, enum cause same)
 {
-	int tok = kern_draw(v->m->V, row, &d->noise, STAGE_TOKEN);
+	int tok = vocab_draw(v->m->V, row, &d->noise, STAGE_TOKEN);
 
 	if (tok < 0)
 		return false;
@@ -217,7 +217,7 @@ draw_explicit(const struct move *v, float *logit, float *logit_u, struct drawn *
 	if (!explicit_law(v, logit, logit_u, d->z, clean, s))
 		return false;
 	int tok = v->last && v->r->removal == REMOVAL_GREEDY ? most_probable(v->m->V, s->law[1])
-	    : kern_draw_law(v->m->V, s->law[1], &d->noise, STAGE_TOKEN);
+	    : vocab_draw_law(v->m->V, s->law[1], &d->noise, STAGE_TOKEN);
 	if (tok < 0)
 		return false;
 	settle(d, tok, v->last ? CAUSE_REMOVAL : corrector ? CAUSE_CORR : CAUSE_PRED,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "psi/kern.h"
+#include "psi/vocab.h"
 
 /* The mask's entry that the output's meaning takes away; -1: none. */
 static int
@@ -30,13 +30,13 @@ filter_log_x(const struct model *m, const float *logit, int z, double sigma, flo
 	if (out != logit)
 		memcpy(out, logit, (size_t)V * sizeof *out);
 	if (m->out == OUT_SCORE) {
-		kern_shift(V, out, log(expm1(sigma)) + log(V - 1));
+		vocab_shift(V, out, log(expm1(sigma)) + log(V - 1));
 		out[z] = 0;
 		return;
 	}
 	if (bar >= 0)
 		out[bar] = -INFINITY;
-	kern_shift(V, out, kern_log_sum(V, out));
+	vocab_shift(V, out, vocab_log_sum(V, out));
 }
 
 static double
@@ -178,13 +178,13 @@ cut_sorted(const float *x, int *list, int n, double sum, double target, bool cou
 static double
 fill(struct buckets *b, int V, bool count)
 {
-	float w[KERN_BLOCK];
+	float w[VOCAB_BLOCK];
 	double total = 0;
 
 	memset(b->mass, 0, sizeof b->mass);
-	for (int first = 0; first < V; first += KERN_BLOCK) {
-		int n = V - first < KERN_BLOCK ? V - first : KERN_BLOCK;
-		kern_exp(n, b->x + first, w);
+	for (int first = 0; first < V; first += VOCAB_BLOCK) {
+		int n = V - first < VOCAB_BLOCK ? V - first : VOCAB_BLOCK;
+		vocab_exp(n, b->x + first, w);
 		for (int i = 0; i < n; i++) {
 			float x = b->x[first + i];
 			if (x > -INFINITY)
@@ -263,14 +263,14 @@ filter_apply(int V, float *log_x, double temperature, double top_p, int top_k, i
 			top = log_x[j] > top ? log_x[j] : top;
 		for (int j = 0; j < V; j++)
 			log_x[j] = (log_x[j] - top) * inverse;
-		kern_shift(V, log_x, kern_log_sum(V, log_x));
+		vocab_shift(V, log_x, vocab_log_sum(V, log_x));
 	}
 	if (top_p < 1)
 		apply_cut(V, log_x, find_cut(V, log_x, top_p, false, scratch));
 	if (top_k > 0 && top_k < V)
 		apply_cut(V, log_x, find_cut(V, log_x, top_k, true, scratch));
 	if (top_p < 1 || (top_k > 0 && top_k < V))
-		kern_shift(V, log_x, kern_log_sum(V, log_x));
+		vocab_shift(V, log_x, vocab_log_sum(V, log_x));
 	for (int j = 0; j < V; j++)
 		kept += log_x[j] > -INFINITY;
 	return kept;
@@ -332,12 +332,12 @@ filter_apply_double(int V, double *log_x, double temperature, double top_p, int 
 double
 filter_entropy(int V, const float *log_x)
 {
-	float w[KERN_BLOCK];
+	float w[VOCAB_BLOCK];
 	double sum = 0;
 
-	for (int first = 0; first < V; first += KERN_BLOCK) {
-		int n = V - first < KERN_BLOCK ? V - first : KERN_BLOCK;
-		kern_exp(n, log_x + first, w);
+	for (int first = 0; first < V; first += VOCAB_BLOCK) {
+		int n = V - first < VOCAB_BLOCK ? V - first : VOCAB_BLOCK;
+		vocab_exp(n, log_x + first, w);
 		for (int i = 0; i < n; i++)
 			if (w[i] > 0)
 				sum -= (double)w[i] * (double)log_x[first + i];

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "psi/kern.h"
+#include "psi/vocab.h"
 
 void
 guide_mix(int V, const float *log_c, const float *log_u, double g, float *out)
@@ -28,7 +28,7 @@ guide_mix(int V, const float *log_c, const float *log_u, double g, float *out)
 	}
 	for (int j = 0; j < V; j++)
 		out[j] = log_c[j] > -INFINITY && log_u[j] > -INFINITY ? gc * log_c[j] + gu * log_u[j] : -INFINITY;
-	kern_shift(V, out, kern_log_sum(V, out));
+	vocab_shift(V, out, vocab_log_sum(V, out));
 }
 
 void

@@ -4,9 +4,9 @@ libpsiview_a_SOURCES += \
 	src/psi/draw.h src/psi/draw.c \
 	src/psi/filter.h src/psi/filter.c \
 	src/psi/guide.h src/psi/guide.c \
-	src/psi/kern.h src/psi/kern_body.h src/psi/kern.c \
+	src/psi/vocab.h src/psi/vocab_body.h src/psi/vocab.c \
 	src/psi/knob.c \
-	src/psi/look.h \
+	src/psi/look.h src/psi/look.c \
 	src/psi/metric.h src/psi/metric.c \
 	src/psi/plan.h src/psi/plan.c \
 	src/psi/posterior.h src/psi/posterior.c \

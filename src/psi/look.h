@@ -19,6 +19,7 @@ struct look {
 	int rank;                    /* of z in x_theta, 1 = first */
 	int kept;                    /* tokens left by the filters */
 	double kappa;                /* of this position in the coming step */
+	bool kappa_mean;             /* `informed`: kappa is the mean, this position's own needs all rows */
 	double w_x, w_uniform, w_stay;     /* mixture weights of the predictor part q(s|t) */
 	double c_x, c_stay;                /* of the corrector's clean part q(0|t) */
 	double b;                          /* corrector: clean with probability b */
@@ -27,7 +28,18 @@ struct look {
 	bool explicit_draw;                /* SEDD, posterior-mixed guidance ...: weights are not given */
 };
 
-/* feat: [F], or conditional and unconditional (u NULL: no guidance).  step:
+/* The laws of one position, in double.  row: as in a plan; s = 0 and b = 1:
+ * noise removal.  z: the token held.  logit [V] and, with guidance, logit_u.
+ * x (always) and the others (may be NULL) [V]: guided and filtered x_theta,
+ * q(s|t), q(0|t), Psi at row->kappa.  Score models: x and q_0t are the law of
+ * the final step.  Causal models: all are the law of the token.  *kept: tokens
+ * left by the filters.  ST_NUMERIC: NaN in the logits. */
+enum status look_laws(const struct model *m, const struct recipe *r, const struct plan_row *row, int z,
+                      const float *logit, const float *logit_u, double *x, double *q_st, double *q_0t, double *psi,
+                      int *kept, struct error *e);
+
+/* feat: [F] of this position (causal models: of the one before, which predicts
+ * it), or conditional and unconditional (u NULL: no guidance).  step:
  * the coming step of leg l (NULL row: the last state; posteriors are then of
  * noise removal).  x, q_st, q_0t, psi: optional whole vectors [V]. */
 enum status look_at(struct model *m, const struct leg *l, int step, const struct state *s, int sample, int pos,

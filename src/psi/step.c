@@ -85,7 +85,7 @@ work_init(struct work *w, struct model *m, const struct leg *l, int step, const 
 
 	memset(w, 0, sizeof *w);
 	atomic_init(&w->bad, 0);
-	move_init(&w->v, m, l, step, row);
+	move_init(&w->v, m, &l->r, step, row);
 	w->m = m;
 	w->in = in;
 	w->part = mem_calloc(S * L, 1);

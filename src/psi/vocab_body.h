@@ -1,5 +1,5 @@
 /*
- * kern_body.h: the bodies of kern.c's loops, included once for each form.
+ * vocab_body.h: the bodies of vocab.c's loops, included once for each form.
  * Plain C on blocks of 128 tokens (32 Philox counters of 4 words), written so
  * that compilers turn every inner loop into vector code: choices by bit masks
  * (a branch on a float is not turned into one by compilers that keep traps).

@@ -1,16 +1,16 @@
 /*
- * kern.c: see kern.h.  The bodies stand in kern_body.h and are compiled for
+ * vocab.c: see vocab.h.  The bodies stand in vocab_body.h and are compiled for
  * the baseline and, on x86-64, for AVX2 (without FMA, so that both round
  * alike); which one runs is decided at the first use.
  */
-#include "psi/kern.h"
+#include "psi/vocab.h"
 
 #include <math.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
-#define BLOCK KERN_BLOCK /* tokens; 32 counters: more than compilers unroll away */
+#define BLOCK VOCAB_BLOCK /* tokens; 32 counters: more than compilers unroll away */
 
 static inline float
 choose(bool yes, float a, float b)
@@ -78,7 +78,7 @@ none_or_nan(int V, const float *x)
 
 #define FORM(name) name##_base
 #define TARGET
-#include "psi/kern_body.h"
+#include "psi/vocab_body.h"
 #undef FORM
 #undef TARGET
 
@@ -86,7 +86,7 @@ none_or_nan(int V, const float *x)
 #define HAVE_AVX2 1
 #define FORM(name) name##_avx2
 #define TARGET __attribute__((target("avx2")))
-#include "psi/kern_body.h"
+#include "psi/vocab_body.h"
 #undef FORM
 #undef TARGET
 #endif
@@ -104,19 +104,19 @@ use_avx2(void)
 }
 
 const char *
-kern_name(void)
+vocab_name(void)
 {
 	return use_avx2() ? "avx2" : "baseline";
 }
 
 void
-kern_force_baseline(bool on)
+vocab_force_baseline(bool on)
 {
 	atomic_store_explicit(&forced, on, memory_order_relaxed);
 }
 
 double
-kern_log_sum(int V, const float *x)
+vocab_log_sum(int V, const float *x)
 {
 #ifdef HAVE_AVX2
 	if (use_avx2())
@@ -126,7 +126,7 @@ kern_log_sum(int V, const float *x)
 }
 
 int
-kern_draw(int V, const float *log_w, const struct noise *n, enum stage stage)
+vocab_draw(int V, const float *log_w, const struct noise *n, enum stage stage)
 {
 #ifdef HAVE_AVX2
 	if (use_avx2())
@@ -136,7 +136,7 @@ kern_draw(int V, const float *log_w, const struct noise *n, enum stage stage)
 }
 
 void
-kern_exp(int n, const float *x, float *out)
+vocab_exp(int n, const float *x, float *out)
 {
 	float pad[BLOCK];
 	const float *in = n < BLOCK ? padded(x, n, pad) : x;
@@ -151,14 +151,14 @@ kern_exp(int n, const float *x, float *out)
 }
 
 void
-kern_shift(int V, float *x, double by)
+vocab_shift(int V, float *x, double by)
 {
 	for (int j = 0; j < V; j++)
 		x[j] = (float)((double)x[j] - by);
 }
 
 int
-kern_draw_law(int K, const double *q, const struct noise *n, enum stage stage)
+vocab_draw_law(int K, const double *q, const struct noise *n, enum stage stage)
 {
 	double best = INFINITY;
 	uint32_t word[BLOCK];
