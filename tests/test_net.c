@@ -315,7 +315,7 @@ test_cancel(const char *path)
 	s.m->rows(s.m, 9, feat, want, NULL, NULL);
 	int all = w.calls;
 	w.calls = 0;
-	w.stop_at = all / 2;
+	w.stop_at = 3; /* early: how many items this thread gets is the scheduler's choice */
 	enum status st = s.m->trunk(s.m, 1, tok, &sigma, NULL, other, &w.c, NULL);
 	CHECK(all > 10 && st == ST_CANCELLED && w.calls <= w.stop_at + 1, "%s: %d of %d items, cancelled at %d", path, w.calls, all,
 		w.stop_at);
