@@ -9,4 +9,5 @@ libpsiview_a_SOURCES += \
 	src/run/sampler.h \
 	src/run/sampler_private.h \
 	src/run/serve.c \
-	src/run/serve_look.c
+	src/run/serve_look.c \
+	src/run/tokenizer.h src/run/tokenizer.c
