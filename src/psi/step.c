@@ -34,6 +34,7 @@ struct work {
 	struct draw_scratch *scratch;   /* [threads] */
 	int threads;
 	double net_ms;
+	struct step_counts *each;/* [S] counts of each sample; NULL: not asked for */
 	/* the block being settled */
 	int sample;
 	const int *list;         /* positions */
@@ -304,7 +305,7 @@ static enum status
 move_sample(struct work *w, int sample, struct step_counts *counts, struct error *e)
 {
 	size_t at = (size_t)sample * (size_t)w->in->L;
-	int n = 0;
+	int n = 0, before = counts->rows;
 
 	if (w->v.informed) {
 		enum status st = deal_informed(w, sample, &counts->rows, e);
@@ -324,6 +325,8 @@ move_sample(struct work *w, int sample, struct step_counts *counts, struct error
 		w->out->prob[at] = d.prob;
 	}
 	counts->rows += n;
+	if (w->each)
+		w->each[sample].rows = counts->rows - before;
 	return n > 0 ? settle(w, sample, n, false, e) : ST_OK;
 }
 
@@ -338,8 +341,11 @@ features(struct work *w, features_fn *get, void *ctx, struct step_counts *counts
 		return ST_OK;
 	enum status st = get(ctx, n, w->want, w->cancel, e);
 	w->net_ms += now_ms() - start;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		counts->nfe += w->want[i].fresh;
+		if (w->each)
+			w->each[w->want[i].sample].nfe += w->want[i].fresh;
+	}
 	return st;
 }
 
@@ -359,28 +365,47 @@ run_step(struct work *w, struct step_counts *counts, features_fn *get, void *ctx
 	return st;
 }
 
+static void
+count_causes(const struct state *out, struct step_counts *counts, struct step_counts *each)
+{
+	for (int i = 0; i < out->S * out->L; i++) {
+		counts->by_cause[out->cause[i]]++;
+		if (each)
+			each[i / out->L].by_cause[out->cause[i]]++;
+	}
+}
+
 enum status
-step(struct model *m, const struct leg *l, int step_number, const struct state *in, struct state *out,
-    struct step_counts *counts, features_fn *get, void *ctx, struct cancel *c, struct error *e)
+step_each(struct model *m, const struct leg *l, int step_number, const struct state *in, struct state *out,
+    struct step_counts *counts, struct step_counts *each, features_fn *get, void *ctx, struct cancel *c, struct error *e)
 {
 	const struct plan_row *row = leg_row(l, step_number);
 	struct work w;
 	double start = now_ms();
 
 	memset(counts, 0, sizeof *counts);
+	if (each)
+		memset(each, 0, (size_t)in->S * sizeof *each);
 	if (!row)
 		return error_set(e, ST_USAGE, "the run is at its end: there is no step %d", step_number);
 	enum status st = work_init(&w, m, l, step_number, row, in, e);
 	w.out = out;
 	w.cancel = c;
+	w.each = each;
 	state_copy(out, in);
 	if (st == ST_OK)
 		st = run_step(&w, counts, get, ctx, e);
 	if (st == ST_OK)
-		for (size_t i = 0; i < (size_t)in->S * (size_t)in->L; i++)
-			counts->by_cause[out->cause[i]]++;
+		count_causes(out, counts, each);
 	counts->net_ms = w.net_ms;
 	counts->rest_ms = now_ms() - start - w.net_ms;
 	work_done(&w);
 	return st;
+}
+
+enum status
+step(struct model *m, const struct leg *l, int step_number, const struct state *in, struct state *out,
+    struct step_counts *counts, features_fn *get, void *ctx, struct cancel *c, struct error *e)
+{
+	return step_each(m, l, step_number, in, out, counts, NULL, get, ctx, c, e);
 }

@@ -74,6 +74,11 @@ void step_start(const struct model *m, const struct recipe *r, struct state *s);
 enum status step(struct model *m, const struct leg *l, int step, const struct state *in, struct state *out,
                  struct step_counts *counts, features_fn *get, void *ctx, struct cancel *c, struct error *e);
 
+/* The same; each [S] (or NULL): the counts of each sample, times left at 0. */
+enum status step_each(struct model *m, const struct leg *l, int step, const struct state *in, struct state *out,
+                      struct step_counts *counts, struct step_counts *each, features_fn *get, void *ctx,
+                      struct cancel *c, struct error *e);
+
 /* Which features a step from `in` would ask for: fills want[] (room for 2*S), returns how
  * many (0: the step needs no network).  For look-ahead. */
 int step_wants(const struct model *m, const struct leg *l, int step, const struct state *in, struct feat_want *want);

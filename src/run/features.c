@@ -176,9 +176,9 @@ int
 features_wants(const struct model *m, const struct recipe *r, double t, const struct state *s, int sample, int pos,
                struct feat_want *w)
 {
-	double sigma = m->timed ? alpha_sigma(&m->alpha, t) : 0;
-	int label = r->label == LABEL_ROWS ? (m->classes ? (r->first + sample) % m->classes : LABEL_NONE) : r->label;
-	bool guided = m->classes > 0 && label >= 0 && label < m->classes && r->cfg != 1;
+	double sigma = m->timed && m->out != OUT_CAUSAL ? alpha_sigma(&m->alpha, t) : 0;
+	bool labels = m->classes > 0 && r->label != LABEL_NONE;
+	int label = !labels ? LABEL_NONE : r->label == LABEL_ROWS ? (r->first + sample) % m->classes : r->label;
 	int n = 0, len = 0;
 
 	if (m->out == OUT_CAUSAL && pos >= 0) {
@@ -188,9 +188,10 @@ features_wants(const struct model *m, const struct recipe *r, double t, const st
 	}
 	struct feat_want base = { .tok = s->tok + (size_t)sample * (size_t)s->L, .sigma = sigma, .label = label,
 		.len = len, .sample = sample };
-	if (!guided || r->cfg != 0)
-		w[n++] = base;
-	if (guided) {
+	if (labels && r->cfg == 0)
+		base.label = m->classes;
+	w[n++] = base;
+	if (labels && r->cfg != 0 && r->cfg != 1) {
 		base.label = m->classes;
 		w[n++] = base;
 	}

@@ -70,7 +70,7 @@ struct report {
 	bool kept;                       /* STEP: the state was there already */
 	int step; double t;              /* STEP: of the new state */
 	struct step_counts counts;       /* STEP, PREVIEW */
-	struct step_counts *each;        /* STEP with `each`: [S], owned; rows, net_ms and rest_ms are not told apart: 0 */
+	struct step_counts *each;        /* STEP with `each`: [S], owned; its times are 0.  NULL for a state that was there already */
 	struct state preview;            /* PREVIEW: the state; owned by the report */
 	struct look look;                /* INSPECT */
 	int sample, pos;

@@ -114,13 +114,12 @@ edit(struct sampler *s, struct pending *p, struct error *e)
 /* One step from n along leg into s->out[depth]. */
 static enum status
 run_step(struct sampler *s, struct model *m, const struct leg *leg, const struct node *n, struct features *f,
-         struct step_counts *counts, struct error *e)
+         struct report *r, struct error *e)
 {
 	struct state *in = &s->in[s->depth], *out = &s->out[s->depth];
 
-	memset(counts, 0, sizeof *counts);
 	tree_read(s->tree, n, in);
-	return step(m, leg, n->step, in, out, counts, features_get, f, serve_cancel(s), e);
+	return step_each(m, leg, n->step, in, out, &r->counts, r->each, features_get, f, serve_cancel(s), e);
 }
 
 static enum status
@@ -141,7 +140,7 @@ preview(struct sampler *s, struct pending *p, bool *missing, struct error *e)
 		rc = error_set(e, ST_USAGE, "nothing follows the last state");
 	} else if ((rc = state_init(&out->preview, s->S, s->L, e)) == ST_OK) {
 		struct features f = serve_features(s, m, p->r.compute, false);
-		rc = run_step(s, m, leg, n, &f, &out->counts, e);
+		rc = run_step(s, m, leg, n, &f, out, e);
 		*missing = f.missing;
 		features_done(&f);
 		if (rc == ST_OK)
@@ -152,17 +151,6 @@ preview(struct sampler *s, struct pending *p, bool *missing, struct error *e)
 	if (fresh)
 		leg_free(leg);
 	return rc;
-}
-
-/* Counts per sample of the step whose result is `out`. */
-static struct step_counts *
-counts_each(const struct state *out)
-{
-	struct step_counts *each = mem_calloc((size_t)out->S, sizeof *each);
-
-	for (int i = 0; each && i < out->S * out->L; i++)
-		each[i / out->L].by_cause[out->cause[i]]++;
-	return each;
 }
 
 static void
@@ -182,16 +170,16 @@ make_child(struct sampler *s, struct pending *p, struct model *m, struct node *n
 {
 	struct features f = serve_features(s, m, true, true);
 	double begin = now_ms();
-	enum status rc = run_step(s, m, leg, n, &f, &out->counts, e);
 	struct node *child = NULL;
 
+	if (p->r.each && !(out->each = mem_calloc((size_t)s->S, sizeof *out->each))) {
+		error_set(e, ST_MEMORY, "out of memory for a report");
+		return NULL;
+	}
+	enum status rc = run_step(s, m, leg, n, &f, out, e);
 	features_done(&f);
 	if (rc != ST_OK) {
 		e->code = rc;
-		return NULL;
-	}
-	if (p->r.each && !(out->each = counts_each(&s->out[s->depth]))) {
-		error_set(e, ST_MEMORY, "out of memory for a report");
 		return NULL;
 	}
 	child = tree_add(s->tree, n, leg, leg, n->step + 1, leg_row(leg, n->step)->s, &s->out[s->depth], &out->counts, e);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "psi/filter.h"
 #include "psi/guide.h"
+#include "psi/posterior.h"
 #include "run/sampler_private.h"
 
 struct cancel *
@@ -130,31 +131,67 @@ struct painting {
 	const struct model *m;
 	const struct recipe *r;
 	enum paint what;
-	double sigma;
+	double sigma;                /* of the state's time */
 	const int32_t *tok;          /* of this sample */
 	int first;                   /* position of row 0 of the block */
 	float *logit, *logit_u;      /* [PAINT_ROWS, V]; u NULL: no guidance */
 	int *scratch;                /* [threads, V] */
+	double *law;                 /* [threads, 2, V]; only for score models */
 	float *value;                /* [L] of this sample; for ARGMAX the token */
 };
 
-/* log x_theta of one row, guided and filtered, and its number. */
+/* What a score says about the clean token: the last step of the analytic
+ * sampler, as in the inspector. */
+static void
+score_row(const struct painting *p, float *x, int z, double *score)
+{
+	int V = p->m->V;
+	double *law = score + V;
+
+	filter_log_x_double(p->m, x, z, p->sigma, score);
+	posterior_sedd(V, p->m->mask, score, z, p->sigma, 0, 1, law);
+	for (int j = 0; j < V; j++)
+		x[j] = (float)log(law[j]);
+}
+
+/* log x_theta of one row, guided and filtered as in a step. */
+static void
+denoiser_row(const struct painting *p, int row, int z, float *x, int worker)
+{
+	const struct recipe *r = p->r;
+	size_t V = (size_t)p->m->V;
+	int *scratch = p->scratch + (size_t)worker * V;
+	float *u = p->logit_u ? p->logit_u + (size_t)row * V : NULL;
+	bool each = u && r->cfg_mix == CFG_POSTERIOR;
+
+	if (p->m->out == OUT_SCORE) {
+		score_row(p, x, z, p->law + 2 * V * (size_t)worker);
+		return;
+	}
+	filter_log_x(p->m, x, z, p->sigma, x);
+	if (u)
+		filter_log_x(p->m, u, z, p->sigma, u);
+	if (each) {
+		filter_apply(p->m->V, x, r->temperature, r->top_p, r->top_k, scratch);
+		filter_apply(p->m->V, u, r->temperature, r->top_p, r->top_k, scratch);
+	}
+	if (u)
+		guide_mix(p->m->V, x, u, r->cfg, x);
+	if (!each)
+		filter_apply(p->m->V, x, r->temperature, r->top_p, r->top_k, scratch);
+}
+
+/* One row of a block, and its number. */
 static void
 paint_row(void *arg, int row, int worker)
 {
 	struct painting *p = arg;
 	const struct model *m = p->m;
-	size_t V = (size_t)m->V, pos = (size_t)(p->first + row);
-	float *x = p->logit + (size_t)row * V;
+	size_t pos = (size_t)(p->first + row);
+	float *x = p->logit + (size_t)row * (size_t)m->V;
 	int z = p->tok[pos];
 
-	filter_log_x(m, x, z, p->sigma, x);
-	if (p->logit_u) {
-		float *u = p->logit_u + (size_t)row * V;
-		filter_log_x(m, u, z, p->sigma, u);
-		guide_mix(m->V, x, u, p->r->cfg, x);
-	}
-	filter_apply(m->V, x, p->r->temperature, p->r->top_p, p->r->top_k, p->scratch + (size_t)worker * V);
+	denoiser_row(p, row, z, x, worker);
 	if (p->what == PAINT_CONFIDENCE) {
 		p->value[pos] = z >= 0 ? expf(x[z]) : 0;
 	} else if (p->what == PAINT_ENTROPY) {
@@ -216,7 +253,6 @@ paint_all(struct sampler *s, struct pending *q, struct look_setup *l, struct pai
 		/* buffers of this depth stay as they are: what is served above uses the other set */
 		int k = features_wants(l->m, &q->r.recipe, l->t, &s->in[s->depth], i, -1, w);
 		rc = features_get(&f, k, w, serve_cancel(s), e);
-		p->sigma = w[0].sigma;
 		p->tok = s->in[s->depth].tok + (size_t)i * L;
 		if (rc == ST_OK && k > 1 && !p->logit_u && !(p->logit_u = mem_aligned(block, sizeof *p->logit_u)))
 			rc = error_set(e, ST_MEMORY, "out of memory for a colouring");
@@ -254,15 +290,19 @@ serve_paint(struct sampler *s, struct pending *q, bool *missing, struct error *e
 	size_t V = (size_t)l.m->V;
 	out->value = mem_calloc(n, sizeof *out->value);
 	struct painting p = { .m = l.m, .r = &q->r.recipe, .what = q->r.paint, .value = out->value,
+		.sigma = alpha_sigma(&l.m->alpha, l.t),
 		.logit = mem_aligned(PAINT_ROWS * V, sizeof(float)),
 		.scratch = mem_calloc((size_t)pool_threads(l.m->pool) * V, sizeof(int)) };
-	if (!out->value || !p.logit || !p.scratch)
+	if (l.m->out == OUT_SCORE)
+		p.law = mem_calloc(2 * (size_t)pool_threads(l.m->pool) * V, sizeof *p.law);
+	if (!out->value || !p.logit || !p.scratch || (l.m->out == OUT_SCORE && !p.law))
 		rc = error_set(e, ST_MEMORY, "out of memory for a colouring");
 	else
 		rc = paint_all(s, q, &l, &p, missing, e);
 	mem_free(p.logit);
 	mem_free(p.logit_u);
 	free(p.scratch);
+	free(p.law);
 	if (rc == ST_OK && q->r.paint == PAINT_ARGMAX)
 		rc = paint_tokens(out, n, e);
 	if (rc != ST_OK || q->r.paint == PAINT_ARGMAX) {

@@ -1,0 +1,192 @@
+/* options.c: see options.h. */
+#include "run/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "psi/recipe.h"
+
+const struct subcommand subcommand_list[SUB_COUNT] = {
+	[SUB_VIEW] = { "", "[OPTION...] [FILE]", "Open a checkpoint on the screen; without FILE, the bundled demo." },
+	[SUB_SAMPLE] = { "sample", "[OPTION...] [FILE]", "Draw samples and write them as text or JSON lines." },
+	[SUB_PROBE] = { "probe", "FILE --in IN.safetensors --out OUT.safetensors [OPTION...]",
+		"Write what the network says about given inputs." },
+	[SUB_INFO] = { "info", "FILE [OPTION...]", "Say what a checkpoint is." },
+	[SUB_VERIFY] = { "verify", "FILE [OPTION...]", "Check a checkpoint: sums, shapes, numbers, reference vectors." },
+	[SUB_EXPORT] = { "export", "FILE -o OUT.safetensors [OPTION...]", "Write an inference-only copy." },
+	[SUB_HELP] = { "help", "[COMMAND]", "Explain a command." },
+};
+
+enum sub
+subcommand_find(const char *name)
+{
+	for (int i = SUB_VIEW + 1; i < SUB_COUNT; i++)
+		if (strcmp(name, subcommand_list[i].name) == 0)
+			return (enum sub)i;
+	return SUB_COUNT;
+}
+
+#define BIT(sub) (1u << (sub))
+#define VIEW BIT(SUB_VIEW)
+/* The screen takes what `sample` takes: it becomes `sample` where there is no terminal. */
+#define SAMPLE (BIT(SUB_SAMPLE) | VIEW)
+#define PROBE BIT(SUB_PROBE)
+#define EXPORT BIT(SUB_EXPORT)
+#define OPENS (SAMPLE | PROBE | EXPORT | BIT(SUB_INFO) | BIT(SUB_VERIFY))
+#define RUNS (SAMPLE | PROBE | BIT(SUB_VERIFY))
+#define ALL (BIT(SUB_COUNT) - 1)
+
+static const struct option_info fixed[OPT_FIXED] = {
+	[OPT_COUNT_N] = { "count", 'n', OPTION_INT, "N", 1, 1 << 20, SAMPLE, true, "number of samples (on the screen: side by side)" },
+	[OPT_PRESET] = { "preset", 'p', OPTION_TEXT, "NAME", 0, 0, SAMPLE, true, "settings of this name to begin with" },
+	[OPT_RECIPE] = { "recipe", 0, OPTION_TEXT, "LINE", 0, 0, SAMPLE, false, "all settings in one line, 'psi kappa=.95 steps=128 ...'" },
+	[OPT_CLAMP] = { "clamp", 0, OPTION_TEXT, "POS:TEXT", 0, 0, SAMPLE, false, "hold TEXT at position POS and following; may be repeated" },
+	[OPT_FORMAT] = { "format", 0, OPTION_CHOICE, "text|jsonl", 0, 0, SAMPLE, true, "of the output" },
+	[OPT_OUTPUT] = { "output", 'o', OPTION_FILE, "FILE", 0, 0, SAMPLE | EXPORT, false, "write there instead of to standard output" },
+	[OPT_BATCH] = { "batch", 0, OPTION_INT, "N", 1, 4096, SAMPLE, true, "samples computed together; changes nothing but the speed" },
+	[OPT_THREADS] = { "threads", 't', OPTION_INT, "N", 1, 1024, RUNS, true, "worker threads; default: one for each processor" },
+	[OPT_CACHE] = { "cache", 0, OPTION_SIZE, "SIZE", 0, 0, VIEW, true, "memory for kept features, 500M or 2G; default: a quarter, at most 2G" },
+	[OPT_IN] = { "in", 0, OPTION_FILE, "FILE", 0, 0, PROBE, false, "safetensors file with the inputs" },
+	[OPT_OUT] = { "out", 0, OPTION_FILE, "FILE", 0, 0, PROBE, false, "safetensors file to write" },
+	[OPT_POSITIONS] = { "positions", 0, OPTION_TEXT, "LIST", 0, 0, PROBE, false, "only these positions, as in 0,5,9" },
+	[OPT_JSON] = { "json", 0, OPTION_FLAG, NULL, 0, 0, BIT(SUB_INFO), false, "as JSON" },
+	[OPT_DTYPE] = { "dtype", 0, OPTION_CHOICE, "f32|bf16|f16", 0, 0, EXPORT, false, "type of the exported weights" },
+	[OPT_RAW] = { "raw", 0, OPTION_FLAG, NULL, 0, 0, SAMPLE | PROBE | EXPORT, true, "raw weights instead of averaged (EMA) ones" },
+	[OPT_TOKENIZER] = { "tokenizer", 0, OPTION_FILE, "PATH", 0, 0, OPENS & ~PROBE, true, "tokenizer file or folder" },
+	[OPT_ALGO] = { "algo", 0, OPTION_TEXT, "NAME", 0, 0, OPENS, false, "family, where the file does not say: duo, mdlm, udlm, d3pm, sedd, ar" },
+	[OPT_NOISE] = { "noise", 0, OPTION_CHOICE, "log-linear|cosine", 0, 0, OPENS, false, "noise schedule, where the file does not say" },
+	[OPT_EPS] = { "eps", 0, OPTION_REAL, "X", 0, 1, OPENS, false, "eps of the schedule, where the file does not say" },
+	[OPT_LENGTH] = { "length", 0, OPTION_INT, "N", 1, 1 << 24, OPENS, false, "length, where the file does not say" },
+	[OPT_HEADS] = { "heads", 0, OPTION_INT, "N", 1, 1 << 16, OPENS, false, "attention heads, where the file does not say" },
+	[OPT_MASK] = { "mask", 0, OPTION_INT, "ID", -1, 1 << 24, OPENS, false, "token of [MASK]; -1: uniform noise" },
+	[OPT_CLASSES] = { "classes", 0, OPTION_INT, "N", 0, 1 << 24, OPENS, false, "number of classes, where the file does not say" },
+	[OPT_PLAIN] = { "plain", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true, "one line for each event, for screen readers and logs" },
+	[OPT_NO_PROBE] = { "no-probe", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true, "ask the terminal nothing at the start" },
+	[OPT_MOUSE] = { "mouse", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true, "use the mouse" },
+	[OPT_THEME] = { "theme", 0, OPTION_CHOICE, "auto|dark|light|mono", 0, 0, VIEW, true, "colours" },
+	[OPT_RECORD] = { "record", 0, OPTION_FILE, "FILE", 0, 0, VIEW, false, "write the session as commands" },
+	[OPT_PLAY] = { "play", 0, OPTION_FILE, "FILE", 0, 0, VIEW, false, "run the commands of a file" },
+	[OPT_TERMINAL_INFO] = { "terminal-info", 0, OPTION_FLAG, NULL, 0, 0, VIEW, false, "say what was found out about the terminal, and exit" },
+	[OPT_PRINT_CONFIG] = { "print-config", 0, OPTION_FLAG, NULL, 0, 0, VIEW | BIT(SUB_SAMPLE), false, "print the settings as a config file, and exit" },
+	[OPT_HELP] = { "help", 'h', OPTION_FLAG, NULL, 0, 0, ALL, false, "this help" },
+	[OPT_VERSION] = { "version", 'V', OPTION_FLAG, NULL, 0, 0, ALL, false, "the version" },
+};
+
+/* The knob that is option number i, NULL: past the end. */
+static const struct knob *
+knob_option(int i)
+{
+	int n = i - OPT_FIXED;
+
+	for (int k = 0; k < recipe_knob_count(); k++)
+		if (recipe_knob(k)->option && n-- == 0)
+			return recipe_knob(k);
+	return NULL;
+}
+
+int
+option_count(void)
+{
+	int n = OPT_FIXED;
+
+	for (int k = 0; k < recipe_knob_count(); k++)
+		n += recipe_knob(k)->option;
+	return n;
+}
+
+void
+option_at(int i, struct option_info *out)
+{
+	const struct knob *k;
+
+	if (i < OPT_FIXED) {
+		*out = fixed[i];
+		return;
+	}
+	k = knob_option(i);
+	*out = (struct option_info){ k->name, 0, OPTION_KNOB, "VALUE", k->lo, k->hi, SAMPLE, true, k->help };
+	if (k->type == KNOB_INT)
+		out->arg = "N";
+	else if (k->type == KNOB_REAL)
+		out->arg = "X";
+	else if (k->choices)
+		out->arg = k->choices;
+}
+
+int
+option_find(const char *name)
+{
+	struct option_info o;
+
+	for (int i = 0; i < option_count(); i++) {
+		option_at(i, &o);
+		if (strcmp(o.name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static void
+help_options(FILE *f, enum sub sub, bool knobs)
+{
+	struct option_info o;
+	char left[80];
+
+	for (int i = knobs ? OPT_FIXED : 0; i < (knobs ? option_count() : OPT_FIXED); i++) {
+		option_at(i, &o);
+		if (!(o.subs & BIT(sub)))
+			continue;
+		int n = o.letter ? snprintf(left, sizeof left, "  -%c, ", o.letter) : snprintf(left, sizeof left, "      ");
+		snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", o.name, o.arg ? "=" : "", o.arg ? o.arg : "");
+		if (strlen(left) > 27)
+			fprintf(f, "%s\n%28s%s\n", left, "", o.help);
+		else
+			fprintf(f, "%-28s%s\n", left, o.help);
+	}
+}
+
+static void
+help_page(FILE *f, enum sub sub)
+{
+	const struct subcommand *c = &subcommand_list[sub];
+
+	fprintf(f, "Usage: psiview%s%s %s\n", *c->name ? " " : "", c->name, c->args);
+	if (sub == SUB_VIEW) {
+		for (int i = SUB_VIEW + 1; i < SUB_COUNT; i++)
+			fprintf(f, "       psiview %s %s\n", subcommand_list[i].name, subcommand_list[i].args);
+	}
+	fprintf(f, "\n%s\n", c->help);
+	if (sub == SUB_VIEW) {
+		fputs("\nCommands (psiview help COMMAND explains one):\n", f);
+		for (int i = SUB_VIEW + 1; i < SUB_COUNT; i++)
+			fprintf(f, "  %-10s%s\n", subcommand_list[i].name, subcommand_list[i].help);
+	}
+	fputs("\nOptions:\n", f);
+	help_options(f, sub, false);
+	if (SAMPLE & BIT(sub)) {
+		fputs("\nKnobs of the sampler:\n", f);
+		help_options(f, sub, true);
+		fputs("\nPresets:\n", f);
+		for (int i = 0; i < recipe_preset_count(); i++)
+			fprintf(f, "  %-26s%s\n", recipe_preset_name(i), recipe_preset_help(i));
+	}
+}
+
+char *
+option_help(enum sub sub)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	help_page(f, sub);
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
