@@ -4,3 +4,6 @@ tests_test_command_SOURCES = tests/test_command.c
 tests_test_input_SOURCES = tests/test_input.c
 tests_test_theme_SOURCES = tests/test_theme.c
 TESTS += tests/test_canvas tests/test_command tests/test_input tests/test_theme
+check_PROGRAMS += tests/test_app
+tests_test_app_SOURCES = tests/test_app.c tests/app_util.h
+TESTS += tests/test_app

@@ -64,7 +64,8 @@ priv_new(const struct app_setup *s, struct app_private **out, struct error *e)
 	p->fixed_ms = -1;
 	p->history_sample = -1;
 	if (!priv_arrays(p, S, L) || state_init(&p->now, S, L, e) || state_init(&p->before, S, L, e) ||
-	    state_init(&p->next, S, L, e) || state_init(&p->other, S, L, e))
+	    state_init(&p->next, S, L, e) || state_init(&p->other, S, L, e) ||
+	    state_init(&p->past, S, L, e))
 		return error_set(e, ST_MEMORY, "out of memory");
 	if (s->n_clamp > 0) {
 		p->clamp = mem_calloc((size_t)s->n_clamp, sizeof *p->clamp);
@@ -85,6 +86,8 @@ priv_free(struct app_private *p)
 	state_done(&p->before);
 	state_done(&p->next);
 	state_done(&p->other);
+	state_done(&p->past);
+	show_buf_done(&p->past_buf);
 	text_page_free(p->page);
 	leg_free(p->plan);
 	free(p->clamp);
@@ -209,6 +212,10 @@ app_key(struct app *a, const struct key *k)
 	a->message[0] = 0;
 	if (views[a->view]->key && views[a->view]->key(a, k, count))
 		return;
+	if (strcmp(k->name, "<Esc>") == 0) { /* out of every view */
+		a->view = 0;
+		return;
+	}
 	if (!command_line_of_key(k->name, count, line, sizeof line))
 		return;
 	if (app_command(a, line, &e))

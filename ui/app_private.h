@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "text/show.h"
 #include "ui/app.h"
 
 /* Nodes in an array of our own; the nodes are the tree's. */
@@ -86,6 +87,8 @@ struct app_private {
 	double rest_at, play_at;     /* seconds; < 0: not set */
 
 	int bound;                   /* bound of the zones chosen in the timeline: 0 high|middle, 1 middle|low */
+	struct state past;           /* of the line's earlier states, one at a time */
+	struct show_buf past_buf;
 	struct text_page *page;      /* view_text.h; made by the first frame */
 	int text_rows, text_lines;   /* of the pane as last drawn; of the text */
 	int text_top;                /* first line shown */
@@ -158,7 +161,9 @@ void log_step(struct app *a);                                /* the step that ma
 
 /* colour.c */
 enum style cause_style(enum cause c);
+const char *cause_word(enum cause c);                        /* one word */
 struct painted { enum style style; char mark; };             /* mark 0: none */
+struct painted cause_paint(const struct app *a, enum cause c, int32_t tok, bool fixed);
 void colour_row(struct app *a, struct painted *out);         /* [L] for the state shown */
 int32_t colour_token(const struct app *a, int pos);          /* the token to draw there */
 void colour_legend(struct app *a, struct canvas *c, struct rect r, int x, int y);

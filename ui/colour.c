@@ -94,18 +94,18 @@ colour_token(const struct app *a, int pos)
 	return p->tok[pos];
 }
 
-static void
-colour_cause(const struct app *a, int i, bool fixed, struct painted *out)
+struct painted
+cause_paint(const struct app *a, enum cause c, int32_t tok, bool fixed)
 {
-	enum cause c = (enum cause)a->priv->cause[i];
+	struct painted out;
 
 	if (fixed && c != CAUSE_EDIT)
 		c = CAUSE_CLAMP;
-	out->style = cause_style(c);
-	if (c == CAUSE_CLAMP || cause_changed(c))
-		out->mark = cause_info(c)->mark;
-	if (out->style == STYLE_TEXT && a->model->mask >= 0 && a->priv->tok[i] == a->model->mask)
-		out->style = STYLE_MASK;
+	out.style = cause_style(c);
+	out.mark = c == CAUSE_CLAMP || cause_changed(c) ? cause_info(c)->mark : 0;
+	if (out.style == STYLE_TEXT && a->model->mask >= 0 && tok == a->model->mask)
+		out.style = STYLE_MASK;
+	return out;
 }
 
 void
@@ -125,7 +125,7 @@ colour_row(struct app *a, struct painted *out)
 		*o = (struct painted){ STYLE_TEXT, 0 };
 		switch (a->colouring) {
 		case COLOUR_CAUSE:
-			colour_cause(a, i, fixed[k], o);
+			*o = cause_paint(a, (enum cause)p->cause[i], p->tok[i], fixed[k]);
 			break;
 		case COLOUR_CONFIDENCE:
 			o->style = p->tok[i] == a->model->mask || p->tok[i] < 0 ? STYLE_MASK :
@@ -152,25 +152,46 @@ colour_row(struct app *a, struct painted *out)
 	}
 }
 
-static int
+const char *
+cause_word(enum cause c)
+{
+	switch (c) {
+	case CAUSE_PRED:
+		return "predictor";
+	case CAUSE_CORR:
+		return "corrector";
+	case CAUSE_PRED_NOISE:
+	case CAUSE_CORR_NOISE:
+		return "noise";
+	case CAUSE_REMASK:
+		return "remasked";
+	case CAUSE_REMOVAL:
+		return "last step";
+	case CAUSE_CLAMP:
+		return "clamped";
+	case CAUSE_EDIT:
+		return "edited";
+	default:
+		return "same";
+	}
+}
+
+static void
 legend_causes(const struct app *a, struct canvas *c, struct rect r, int x, int y)
 {
-	static const struct { enum cause c; const char *word; } list[] = { { CAUSE_PRED, "predictor" },
-		{ CAUSE_PRED_NOISE, "its noise" }, { CAUSE_CORR, "corrector" }, { CAUSE_CORR_NOISE, "its noise" },
-		{ CAUSE_REMASK, "remasked" }, { CAUSE_REMOVAL, "last step" }, { CAUSE_CLAMP, "clamped" } };
+	for (int k = 0; k < CAUSE_COUNT; k++) {
+		enum cause cause = (enum cause)k;
+		const char *word = cause_word(cause);
+		int mark = cause_info(cause)->mark;
+		bool noise = cause == CAUSE_PRED_NOISE || cause == CAUSE_CORR_NOISE;
 
-	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
-		bool noise = list[i].c == CAUSE_PRED_NOISE || list[i].c == CAUSE_CORR_NOISE;
-		int w = (int)strlen(list[i].word) + 2;
-
-		if ((noise && a->model->mask >= 0) || (list[i].c == CAUSE_REMASK && a->model->mask < 0))
+		if (!mark || (noise && a->model->mask >= 0) || (cause == CAUSE_REMASK && a->model->mask < 0))
 			continue;
-		if (x + w > r.w)
+		if (x + (int)strlen(word) + 1 > r.w)
 			break;
-		canvas_char(c, r, x, y, cause_style(list[i].c), (unsigned char)cause_info(list[i].c)->mark);
-		x += 1 + canvas_put(c, r, x + 1, y, STYLE_DIM, list[i].word) + 1;
+		canvas_char(c, r, x, y, cause_style(cause), (unsigned char)mark);
+		x += 1 + canvas_put(c, r, x + 1, y, STYLE_DIM, word) + 1;
 	}
-	return x;
 }
 
 void

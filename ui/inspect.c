@@ -31,7 +31,7 @@ put_identity(struct app *a, struct canvas *c, struct rect r, int y)
 		x += canvas_printf(c, r, x, y, STYLE_DIM, "id %d", p->tok[pos]) + 2;
 	if (cause_info(cause) && cause_changed(cause)) {
 		canvas_char(c, r, x, y, cause_style(cause), (unsigned char)cause_info(cause)->mark);
-		canvas_put(c, r, x + 2, y, STYLE_TEXT, cause_info(cause)->name);
+		canvas_put(c, r, x + 2, y, STYLE_TEXT, cause_word(cause));
 	} else if (cause == CAUSE_PRED_SAME || cause == CAUSE_CORR_SAME) {
 		canvas_put(c, r, x, y, STYLE_DIM, "drawn again");
 	}
@@ -91,20 +91,21 @@ put_top(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 }
 
 /* How the step draws this position: parts of one whole. */
-struct part { const char *words; double p; enum style style; char fill; };
+struct part { const char *words, *brief; double p; enum style style; char fill; };
 
 static int
-mixture(const struct app *a, const struct look *l, struct part out[6])
+mixture(const struct app *a, const struct look *l, struct part out[5])
 {
 	bool masked = a->model->mask >= 0;
 	double k = l->kappa, j = 1 - l->kappa;
-	const struct part all[6] = {
-		{ "predictor, from x_theta", k * l->w_x, STYLE_PRED, '+' },
-		{ "predictor, random token", k * l->w_uniform, STYLE_PRED_NOISE, '.' },
-		{ masked && l->z == a->model->mask ? "stays masked" : "stays", k * l->w_stay + j * l->b * l->c_stay, STYLE_DIM, '-' },
-		{ "corrector, from x_theta", j * l->b * l->c_x, STYLE_CORR, '~' },
-		{ masked ? "corrector, masked again" : "corrector, random token", j * (1 - l->b),
-		    masked ? STYLE_REMASK : STYLE_CORR_NOISE, masked ? '_' : '!' },
+	const struct part all[5] = {
+		{ "predictor, from x_theta", "from x_theta", k * l->w_x, STYLE_PRED, '+' },
+		{ "predictor, random token", "random token", k * l->w_uniform, STYLE_PRED_NOISE, '.' },
+		{ masked && l->z == a->model->mask ? "stays masked" : "stays as it is", "stays",
+		    k * l->w_stay + j * l->b * l->c_stay, STYLE_DIM, '-' },
+		{ "corrector, from x_theta", "corr. x_theta", j * l->b * l->c_x, STYLE_CORR, '~' },
+		{ masked ? "corrector, masked again" : "corrector, random token", masked ? "masked again" : "corr. random",
+		    j * (1 - l->b), masked ? STYLE_REMASK : STYLE_CORR_NOISE, masked ? '_' : '!' },
 	};
 	int n = 0;
 
@@ -137,7 +138,7 @@ static int
 put_mixture(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 {
 	const struct look *l = &a->priv->look;
-	struct part part[6];
+	struct part part[5];
 	char number[16];
 	int n;
 
@@ -155,7 +156,7 @@ put_mixture(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 	for (int i = 0; i < n && i + 2 < rows; i++) {
 		say_number(part[i].p, number, sizeof number);
 		canvas_char(c, r, 0, y, part[i].style, (unsigned char)part[i].fill);
-		canvas_printf(c, r, 2, y++, STYLE_TEXT, "%5s %s", number, part[i].words);
+		canvas_printf(c, r, 2, y++, STYLE_TEXT, "%5s %s", number, r.w < 32 ? part[i].brief : part[i].words);
 	}
 	return y;
 }
@@ -188,7 +189,7 @@ static void
 draw_pane(struct app *a, struct canvas *c, struct rect r)
 {
 	int y = put_identity(a, c, r, 0), history = r.h >= 12 ? 2 : 1, mix = 0, top;
-	struct part part[6];
+	struct part part[5];
 
 	y = put_now(a, c, r, y);
 	if (r.h < 6)
@@ -264,7 +265,7 @@ put_facts(struct app *a, struct canvas *c, struct rect r, int y)
 static void
 draw_full(struct app *a, struct canvas *c, struct rect r)
 {
-	struct part part[6];
+	struct part part[5];
 	bool side = r.w >= 112;
 	struct rect right = { r.x + r.w - 42, r.y, 42, r.h };
 	int y, mix, history = 2, rows;

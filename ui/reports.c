@@ -135,7 +135,8 @@ take_step(struct app *a, const struct report *r)
 	struct app_private *p = a->priv;
 
 	if (r->node && !r->status) {
-		cursor_born(a, r->node);
+		if (!r->kept)
+			cursor_born(a, r->node);
 		if (p->steps_left != INT_MAX && p->steps_left > 0)
 			p->steps_left--;
 		if (r->ticket == p->step_ticket && r->node->up == a->cursor.node) {
@@ -151,6 +152,7 @@ take_step(struct app *a, const struct report *r)
 	}
 	if (r->ticket != p->step_ticket || !r->last)
 		return;
+	p->step_ticket = 0;
 	p->stepping = false;
 	p->reveal_next = false;
 	if (r->status && r->status != ST_CANCELLED) {
@@ -174,7 +176,10 @@ take_preview(struct app *a, struct report *r)
 {
 	struct app_private *p = a->priv;
 
-	if (r->ticket != p->preview_ticket || r->status == ST_CANCELLED)
+	if (r->ticket != p->preview_ticket)
+		return;
+	p->preview_ticket = 0;
+	if (r->status == ST_CANCELLED)
 		return;
 	p->next_missing = r->missing;
 	p->has_next = !r->missing && !r->status;
@@ -195,7 +200,10 @@ take_look(struct app *a, const struct report *r)
 {
 	struct app_private *p = a->priv;
 
-	if (r->ticket != p->look_ticket || r->status == ST_CANCELLED)
+	if (r->ticket != p->look_ticket)
+		return;
+	p->look_ticket = 0;
+	if (r->status == ST_CANCELLED)
 		return;
 	p->look_missing = r->missing;
 	p->has_look = !r->missing && !r->status;
@@ -210,7 +218,10 @@ take_paint(struct app *a, const struct report *r)
 {
 	struct app_private *p = a->priv;
 
-	if (r->ticket != p->paint_ticket || r->status == ST_CANCELLED)
+	if (r->ticket != p->paint_ticket)
+		return;
+	p->paint_ticket = 0;
+	if (r->status == ST_CANCELLED)
 		return;
 	p->paint_missing = r->missing;
 	p->has_value = !r->missing && !r->status && r->value;
@@ -226,16 +237,45 @@ take_paint(struct app *a, const struct report *r)
 static void
 take_start(struct app *a, const struct report *r)
 {
+	bool mine = r->ticket == a->priv->start_ticket;
+
+	if (mine)
+		a->priv->start_ticket = 0;
 	if (r->status) {
 		if (r->status != ST_CANCELLED)
 			app_say(a, true, "%s", r->error.msg);
 		return;
 	}
 	cursor_born(a, r->node);
-	if (r->ticket != a->priv->start_ticket)
+	if (!mine)
 		return;
 	a->priv->held = false;
 	cursor_go(a, r->node);
+}
+
+static void
+take_ahead(struct app *a, const struct report *r)
+{
+	struct app_private *p = a->priv;
+
+	if (r->ticket != p->ahead_ticket)
+		return;
+	p->ahead_ticket = 0;
+	if (r->status)
+		p->ahead_node = NULL;
+	if (r->status == ST_OK)
+		ask_answers(a);
+	else if (r->status != ST_CANCELLED)
+		app_say(a, true, "%s", r->error.msg);
+}
+
+bool
+app_busy(const struct app *a)
+{
+	const struct app_private *p = a->priv;
+
+	return p->stepping || p->start_ticket || p->preview_ticket || p->look_ticket || p->paint_ticket || p->ahead_ticket ||
+	    (p->need_ahead && (p->moved || p->rest_at >= 0));
 }
 
 void
@@ -269,10 +309,7 @@ app_reports(struct app *a)
 			take_paint(a, &r);
 			break;
 		case RQ_AHEAD:
-			if (r.ticket == a->priv->ahead_ticket && r.status == ST_OK)
-				ask_answers(a);
-			else if (r.ticket == a->priv->ahead_ticket)
-				a->priv->ahead_node = NULL;
+			take_ahead(a, &r);
 			break;
 		case RQ_FREE:
 			break;

@@ -74,7 +74,8 @@ draw_causes(struct app *a, struct canvas *c, struct rect r, const struct scale *
 				value[x * PARTS + k] += n->counts.by_cause[part_cause[k]];
 		last = to;
 	}
-	for (x = 0; x < s->cells; x++) {
+	/* The first step redraws nearly everything: it would flatten the rest, and is cut off. */
+	for (x = p->line.n > 4 ? column(s, 2) : 0; x < s->cells; x++) {
 		double sum = 0;
 
 		for (int k = 0; k < PARTS; k++)

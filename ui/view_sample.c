@@ -26,7 +26,7 @@ rows_for(struct rect r)
 	if (r.h >= 52)
 		n.plot = 7;
 	if (r.w >= 72)
-		n.inspector = r.w >= 180 ? 60 : r.w >= 140 ? 48 : r.w >= 100 ? 40 : 30;
+		n.inspector = r.w >= 180 ? 60 : r.w >= 140 ? 48 : r.w >= 100 ? 40 : 32;
 	return n;
 }
 

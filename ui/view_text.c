@@ -346,6 +346,50 @@ gutter(struct app *a, const struct text_page *t, struct canvas *c, struct rect r
 	}
 }
 
+/* A state of the line in one row: what it held where the cursor's line of text is. */
+static void
+history_row(struct app *a, const struct text_page *t, struct canvas *c, struct rect r, int y, const struct node *n, int from, int to)
+{
+	struct state *s = &a->priv->past;
+	size_t off = (size_t)a->cursor.sample * (size_t)t->n;
+
+	tree_read(sampler_tree(a->sampler), n, s);
+	canvas_printf(c, r, 0, y, STYLE_DIM, "%4d", n->step);
+	for (int i = from; i < to; i++) {
+		struct shown one;
+		struct text_page p = { .ids = &s->tok[off + (size_t)i], .shown = &one, .buf = t->buf };
+		struct painted o = cause_paint(a, (enum cause)s->cause[off + (size_t)i], s->tok[off + (size_t)i],
+		    s->fixed[off + (size_t)i]);
+		struct rect cell = { r.x + 5 + i - from, r.y + y, 1, 1 };
+
+		if (!show_tokens(a->tok, p.ids, 1, t->utf8 ? 0 : SHOW_ASCII, &one, &a->priv->past_buf))
+			return;
+		if (one.undrawn)
+			continue;
+		if (one.special)
+			canvas_char(c, cell, 0, 0, o.style == STYLE_TEXT ? STYLE_DIM : o.style, special_sign(a, &p, 0, t->utf8));
+		else if (one.bytes == 0)
+			canvas_char(c, cell, 0, 0, o.style, o.mark ? (uint32_t)o.mark : ' ');
+		else
+			canvas_putn(c, cell, 0, 0, o.style, one.text, one.bytes);
+	}
+}
+
+/* Below a short text: how the cursor's line came about, newest first. */
+static void
+history(struct app *a, const struct text_page *t, struct canvas *c, struct rect r)
+{
+	const struct app_private *p = a->priv;
+	int at = p->at - !p->preview, from = a->cursor.pos / t->cols * t->cols;
+	int to = from + t->cols < t->n ? from + t->cols : t->n;
+
+	if (r.h < 4 || at < 0)
+		return;
+	canvas_printf(c, r, 5, 1, STYLE_DIM, t->cols < t->n ? "before, by step: positions %d to %d" : "before, by step", from, to - 1);
+	for (int y = 2; y < r.h && at >= 0; y++, at--)
+		history_row(a, t, c, r, y, p->line.at[at], from, to);
+}
+
 static void
 pane_title(const struct app *a, char *buf, size_t size)
 {
@@ -385,6 +429,8 @@ draw_page(struct app *a, struct text_page *t, struct canvas *c, struct rect in)
 	lay_out(a, t, &pen);
 	if (room)
 		gutter(a, t, c, (struct rect){ in.x, in.y, 4, text.h }, p->text_top);
+	if (room && t->tight && !a->grid_layout && lines < text.h)
+		history(a, t, c, (struct rect){ in.x, in.y + lines, in.w, text.h - lines });
 	if (legend)
 		colour_legend(a, c, (struct rect){ in.x, in.y + in.h - 1, in.w, 1 }, room ? 5 : 0, 0);
 }

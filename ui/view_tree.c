@@ -85,14 +85,13 @@ settle(struct app *a, const struct rows *v)
 
 /* What makes this branch another one than its parent: knobs, or an edit. */
 static void
-say_branch(const struct app *a, const struct rows *v, const struct row *r, char *buf, size_t size)
+say_branch(const struct row *r, char *buf, size_t size)
 {
 	const struct recipe *mine = r->first->on ? &r->first->on->r : NULL, *parent = NULL;
 	char x[64], y[64];
 	size_t at = 0;
+	bool all = false;        /* kappa is one for all zones */
 
-	(void)a;
-	(void)v;
 	buf[0] = 0;
 	if (!mine)
 		return;
@@ -112,6 +111,11 @@ say_branch(const struct app *a, const struct rows *v, const struct row *r, char 
 
 		recipe_get(mine, name, x, sizeof x);
 		recipe_get(parent, name, y, sizeof y);
+		if (strcmp(name, "kappa") == 0 && strcmp(x, "zones") == 0)
+			continue; /* the zones say it */
+		all |= strcmp(name, "kappa") == 0;
+		if (strncmp(name, "zone-", 5) == 0 && all)
+			continue;
 		if (strcmp(x, y) != 0) {
 			int n = snprintf(buf + at, size - at, "%s%s %s", at ? "  " : "", recipe_knob(i)->shown, x);
 
@@ -162,7 +166,7 @@ draw_row(struct app *a, struct canvas *c, struct rect in, const struct rows *v, 
 		canvas_cursor(c, plot, col(a->priv->tree_step, most, w), y, 1);
 		canvas_cursor(c, in, 0, y, LABEL - 1);
 	}
-	say_branch(a, v, row, line, sizeof line);
+	say_branch(row, line, sizeof line);
 	canvas_printf(c, in, LABEL + w + 2, y, STYLE_DIM, "%4d  %s", row->to, line);
 }
 
