@@ -8,7 +8,7 @@ libpsiview_a_SOURCES += \
 	src/text/load_wordpiece.c \
 	src/text/open.c \
 	src/text/private.h \
-	src/text/show.h \
+	src/text/show.h src/text/show.c \
 	src/text/token.h src/text/token.c \
 	src/text/utf8.h src/text/utf8.c \
 	src/text/wordpiece.h src/text/wordpiece.c \
