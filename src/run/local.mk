@@ -7,9 +7,9 @@ libpsiview_a_SOURCES += \
 	src/run/features.h \
 	src/run/options.c \
 	src/run/options.h \
+	src/run/open.h \
 	src/run/outfile.c \
 	src/run/outfile.h \
-	src/run/open.h \
 	src/run/sample.c \
 	src/run/sample.h \
 	src/run/sampler.c \
@@ -19,5 +19,7 @@ libpsiview_a_SOURCES += \
 	src/run/serve_look.c \
 	src/run/settings.c \
 	src/run/settings.h \
+	src/run/tokenizer.c \
+	src/run/tokenizer.h \
 	src/run/trace.c \
 	src/run/trace.h
