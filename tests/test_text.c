@@ -308,7 +308,7 @@ test_properties(const char *name, const struct tokenizer *t, bool text, bool byt
 			s[n] = (char)rnd(256);
 		bad_bytes += bytes && !goes_round(t, s, rnd(64));
 		for (n = 0; n < 64; n++)
-			id[n] = rnd(8) ? (int32_t)rnd((unsigned)t->n) : (int32_t)rnd(1u << 30) * 4 - (1 << 30);
+			id[n] = rnd(8) ? (int32_t)rnd((unsigned)t->n) : (int32_t)(rnd(1u << 30) * 4u - (1u << 30));
 		char *out = tok_decode(t, id, 64, k & 1, &n);
 		bad_ids += !out || out[n] != '\0';
 		free(out);
