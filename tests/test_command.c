@@ -146,6 +146,19 @@ test_keys(void)
 	CHECK(strcmp(key_text(&(struct key){ "<Space>" }), " ") == 0 && !key_text(&(struct key){ "<Up>" }), "what a key types");
 }
 
+static void
+test_show(void)
+{
+	static const char *const pair[][2] = { { "s", "s" }, { "<C-l>", "Ctrl-L" }, { "<A-1>", "Alt-1" }, { "<S-Tab>", "Shift-Tab" },
+		{ "<Space>", "Space" }, { "<lt>", "<" }, { ">", ">" }, { "", "" }, { "<C-Left>", "Ctrl-Left" } };
+
+	for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) {
+		char got[32];
+		key_show(pair[i][0], got, sizeof got);
+		CHECK(strcmp(got, pair[i][1]) == 0, "%s is shown as '%s'", pair[i][0], got);
+	}
+}
+
 int
 main(void)
 {
@@ -153,5 +166,6 @@ main(void)
 	test_parse();
 	test_complete();
 	test_keys();
+	test_show();
 	return check_done();
 }

@@ -7,3 +7,5 @@ TESTS += tests/test_canvas tests/test_command tests/test_input tests/test_theme
 check_PROGRAMS += tests/test_app
 tests_test_app_SOURCES = tests/test_app.c tests/app_util.h
 TESTS += tests/test_app
+check_PROGRAMS += tests/term_host
+tests_term_host_SOURCES = tests/term_host.c tests/app_util.h

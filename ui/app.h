@@ -77,7 +77,7 @@ struct app {
 	void (*on_log)(void *arg, bool error, const char *text); void *on_log_arg;
 	struct prompt *prompt;       /* NULL until first opened; app_free calls prompt_free, menu_free */
 	struct menu *menu;
-	int help_top;                /* first line of the help shown */
+	int help_top, help_rows;     /* first line of the help shown; lines in sight */
 	struct app_private *priv;    /* app.c: visited nodes, reports, buffers */
 };
 

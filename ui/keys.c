@@ -92,3 +92,29 @@ key_text(const struct key *k)
 		return "<";
 	return k->name[0] == '<' || k->name[0] == 0 ? NULL : k->name;
 }
+
+void
+key_show(const char *name, char *buf, size_t size)
+{
+	size_t n = strlen(name);
+	const char *mod = "";
+
+	if (strcmp(name, "<lt>") == 0) {
+		snprintf(buf, size, "<");
+		return;
+	}
+	if (n < 3 || name[0] != '<') {
+		snprintf(buf, size, "%s", name);
+		return;
+	}
+	name++;
+	n -= 2;
+	if (n > 2 && name[1] == '-') {
+		mod = *name == 'C' ? "Ctrl-" : *name == 'A' ? "Alt-" : "Shift-";
+		name += 2;
+		n -= 2;
+	}
+	snprintf(buf, size, "%s%.*s", mod, (int)n, name);
+	if (n == 1 && *mod == 'C' && size > 5)
+		buf[5] = (char)toupper((unsigned char)buf[5]);
+}

@@ -8,6 +8,7 @@
 #define PSI_UI_KEYS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct key { char name[16]; };
 
@@ -17,6 +18,8 @@ struct key { char name[16]; };
 bool keys_next(const char **text, struct key *out);
 /* k is what:x,y ("Click", "Drag"): the cell, from 0. */
 bool key_at(const struct key *k, const char *what, int *x, int *y);
+/* A name as people write it: "Ctrl-L", "Alt-1", "Space", "<". */
+void key_show(const char *name, char *buf, size_t size);
 /* The character a key types, as UTF-8 (also for <Space> and <lt>); NULL: none. */
 const char *key_text(const struct key *k);
 

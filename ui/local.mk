@@ -4,6 +4,7 @@ libpsiview_a_SOURCES += \
 	ui/canvas.h \
 	ui/fallback.c \
 	ui/fallback.h \
+	ui/info.c \
 	ui/input.c \
 	ui/input.h \
 	ui/keys.c \

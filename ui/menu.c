@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "ui/app.h"
 
+#define HELP_BESIDE 60           /* columns from which on help stands beside the names */
+
 struct menu {
 	enum command_group group;
 	int here;                /* chosen entry of the group */
@@ -112,35 +114,43 @@ menu_key(struct app *a, const struct key *k, int count)
 	return true;
 }
 
-/* "<C-l>" as people write it: "Ctrl-L". */
+/* The first key of c as people write it. */
 static void
-show_keys(const struct command *c, char *buf, size_t size)
+show_key(const struct command *c, char *buf, size_t size)
 {
-	size_t n = strcspn(c->keys, " ");
-	const char *k = c->keys;
+	char first[32];
 
-	if (n > 4 && k[0] == '<' && k[2] == '-')
-		snprintf(buf, size, "%s-%.*s", k[1] == 'C' ? "Ctrl" : k[1] == 'A' ? "Alt" : "Shift", (int)(n - 4), k + 3);
-	else if (n == 4 && strncmp(k, "<lt>", 4) == 0)
-		snprintf(buf, size, "<");
-	else if (n > 2 && k[0] == '<')
-		snprintf(buf, size, "%.*s", (int)(n - 2), k + 1);
-	else
-		snprintf(buf, size, "%.*s", (int)n, k);
+	snprintf(first, sizeof first, "%.*s", (int)strcspn(c->keys, " "), c->keys);
+	key_show(first, buf, size);
 }
 
 static void
 draw_entry(const struct command *c, struct canvas *cv, struct rect r, int y, bool here)
 {
-	enum style s = here ? STYLE_MENU_HERE : STYLE_MENU;
+	enum style s = here ? STYLE_MENU_HERE : STYLE_TEXT;
 	char keys[24];
 
-	for (int x = 0; x < r.w; x++)
+	for (int x = 0; here && x < r.w; x++)
 		canvas_char(cv, r, x, y, s, ' ');
-	show_keys(c, keys, sizeof keys);
+	show_key(c, keys, sizeof keys);
 	canvas_put(cv, (struct rect){ r.x, r.y, 9, r.h }, 1, y, here ? s : STYLE_KEY, keys);
-	int n = canvas_put(cv, r, 10, y, s, c->name);
-	canvas_printf(cv, r, n > 13 ? 12 + n : 25, y, here ? s : STYLE_MENU, "%s", c->help);
+	canvas_put(cv, r, 10, y, s, c->name);
+	if (r.w >= HELP_BESIDE)
+		canvas_printf(cv, r, 27, y, here ? s : STYLE_DIM, "%s", c->help);
+}
+
+/* Where there is no room beside the names: the chosen entry's help in two lines. */
+static void
+draw_help(const char *help, struct canvas *c, struct rect r)
+{
+	size_t n = strlen(help), first = n;
+
+	if ((int)n > r.w - 2)
+		for (first = (size_t)r.w - 2; first > 0 && help[first] != ' ';)
+			first--;
+	canvas_putn(c, r, 1, 0, STYLE_DIM, help, first);
+	if (first < n)
+		canvas_put(c, r, 1, 1, STYLE_DIM, help + first + 1);
 }
 
 static void
@@ -160,13 +170,14 @@ menu_draw(struct app *a, struct canvas *c, struct rect r)
 {
 	struct menu *m = a->menu;
 	int n = entries(m->group);
-	int w = r.w < 82 ? r.w : 82, h = n + 3 < r.h - 2 ? n + 3 : r.h - 2;
-	struct rect box = { r.x, r.y + 1, w, h };
+	int w = r.w < 86 ? r.w : 86, h = n + (w < HELP_BESIDE + 2 ? 5 : 3);
+	struct rect box = { r.x, r.y + 1, w, h < r.h - 2 ? h : r.h - 2 };
 
 	canvas_clear(c, box);
 	struct rect in = canvas_frame(c, box, STYLE_FOCUS, "menu");
 	draw_groups(m, c, in);
-	struct rect list = { in.x, in.y + 1, in.w, in.h - 1 };
+	bool below = in.w < HELP_BESIDE && in.h > 4 && in.w > 4;
+	struct rect list = { in.x, in.y + 1, in.w, in.h - (below ? 3 : 1) };
 	if (m->here < m->top)
 		m->top = m->here;
 	if (m->here >= m->top + list.h)
@@ -175,10 +186,12 @@ menu_draw(struct app *a, struct canvas *c, struct rect r)
 		m->top = n > list.h ? n - list.h : 0;
 	for (int y = 0; y < list.h && m->top + y < n; y++)
 		draw_entry(entry(m->group, m->top + y), c, list, y, m->top + y == m->here);
+	if (below)
+		draw_help(entry(m->group, m->here)->help, c, (struct rect){ in.x, in.y + in.h - 2, in.w, 2 });
 	if (m->top > 0)
 		canvas_char(c, box, box.w - 1, 2, STYLE_FOCUS, 0x2191);
 	if (m->top + list.h < n)
-		canvas_char(c, box, box.w - 1, box.h - 2, STYLE_FOCUS, 0x2193);
+		canvas_char(c, box, box.w - 1, list.y - box.y + list.h - 1, STYLE_FOCUS, 0x2193);
 }
 
 void

@@ -340,22 +340,24 @@ fit(struct terminal *t, const struct canvas *c)
 	return canvas_resize(&t->shown, c->w, c->h);
 }
 
-/* The terminal's cursor: where text is typed, else (hidden) on the marked cell,
- * where a screen reader looks for it. */
+/* The terminal's cursor: where text is typed, else, hidden, on the marked cell,
+ * where a screen reader looks for it.  One that cannot be hidden would undo the
+ * mark: it goes into the corner. */
 static void
 place_cursor(const struct canvas *c)
 {
-	int x = c->cursor_x, y = c->cursor_y;
+	int x = c->cursor_x, y = c->cursor_y, marked = 0;
 	bool typed = x >= 0 && y >= 0 && x < c->w && y < c->h;
 
-	for (int i = 0; !typed && i < c->w * c->h; i++)
-		if (c->cell[i].cursor) {
-			wmove(stdscr, i / c->w, i % c->w);
-			curs_set(0);
-			return;
-		}
-	wmove(stdscr, typed ? y : c->h - 1, typed ? x : 0);
-	curs_set(typed);
+	if (curs_set(typed) == ERR && !typed) {
+		wmove(stdscr, c->h - 1, c->w - 1);
+	} else if (typed) {
+		wmove(stdscr, y, x);
+	} else {
+		while (marked + 1 < c->w * c->h && !c->cell[marked].cursor)
+			marked++;
+		wmove(stdscr, marked / c->w, marked % c->w);
+	}
 }
 
 void

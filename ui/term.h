@@ -52,4 +52,7 @@ void term_enter(struct terminal *t);
 typedef void term_after_fn(void *arg, struct tty *tty, const struct canvas *c, bool rewritten);
 void term_after(struct terminal *t, term_after_fn *fn, void *arg);
 
+/* What `--terminal-info` prints: what was found out about this terminal. */
+enum status term_info(bool no_probe, FILE *out, struct error *e);
+
 #endif

@@ -84,8 +84,11 @@ command_line(struct page *p, const struct command *c)
 	int y = next_row(p);
 
 	if (y >= 0) {
-		char keys[40];
-		snprintf(keys, sizeof keys, "%s", c->id == CMD_VIEW ? "Alt-1..8" : c->id == CMD_SLOWER ? "<" : c->keys);
+		char keys[32];
+		if (c->id == CMD_VIEW)
+			snprintf(keys, sizeof keys, "Alt-1..8");
+		else
+			key_show(c->keys, keys, sizeof keys);
 		canvas_put(p->c, (struct rect){ p->r.x, p->r.y, name_x - 1, p->r.h }, 1, y, STYLE_KEY, keys);
 		int n = canvas_put(p->c, p->r, name_x, y, STYLE_BOLD, c->name);
 		if (strlen(c->args) < 16)
@@ -169,6 +172,7 @@ help_draw(struct app *a, struct canvas *c, struct rect r)
 	struct page count = { .r = in };
 
 	whole_page(&count);
+	a->help_rows = in.h;
 	int last = count.lines > in.h ? count.lines - in.h : 0;
 	a->help_top = a->help_top < 0 ? 0 : a->help_top > last ? last : a->help_top;
 	struct page p = { .c = c, .r = in, .top = a->help_top };
@@ -182,9 +186,15 @@ help_key(struct app *a, const struct key *k, int count)
 {
 	static const struct { const char *key; int by; } by[] = {
 		{ "<Up>", -1 }, { "k", -1 }, { "<WheelUp>", -3 }, { "<Down>", 1 }, { "j", 1 }, { "<WheelDown>", 3 },
-		{ "<PgUp>", -20 }, { "<PgDn>", 20 }, { "<Home>", -100000 }, { "<End>", 100000 },
+		{ "<Home>", -100000 }, { "<End>", 100000 },
 	};
+	int page = a->help_rows > 2 ? a->help_rows - 1 : 1;
+	bool up = strcmp(k->name, "<PgUp>") == 0;
 
+	if (up || strcmp(k->name, "<PgDn>") == 0) {
+		a->help_top += up ? -page : page;
+		return true;
+	}
 	for (size_t i = 0; i < sizeof by / sizeof *by; i++)
 		if (strcmp(k->name, by[i].key) == 0) {
 			a->help_top += by[i].by * (count > 0 && count < 1000 ? count : 1);

@@ -420,13 +420,17 @@ buffers_init(struct sampler *s)
 	return true;
 }
 
-/* The thread takes no signal: handlers run on the main thread. */
+/* The thread takes no signal: handlers run on the main thread.  But for those
+ * of a crash, which must reach the handler that gives the terminal back. */
 static bool
 thread_start(struct sampler *s)
 {
+	static const int crash[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 	sigset_t all, old;
 
 	sigfillset(&all);
+	for (size_t i = 0; i < sizeof crash / sizeof *crash; i++)
+		sigdelset(&all, crash[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	bool ok = pthread_create(&s->thread, NULL, sampler_main, s) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
