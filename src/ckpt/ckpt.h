@@ -48,11 +48,13 @@ const char *ckpt_format_name(enum ckpt_format f);
 const struct tensor *ckpt_find(const struct ckpt *c, bool ema, const char *name);
 
 /* Lower-case hex SHA-256 over format, names, dtypes, shapes and the first and
- * last 4 KB of each used tensor (screen.md).  Touches those pages only. */
+ * last 4 KB of each used tensor (screen.md), in the order of the file.  Touches those pages only. */
 enum status ckpt_hash(const struct ckpt *c, bool ema, char hex[65], struct error *e);
 
-/* Check what opening does not: zip CRCs, every weight finite.  Calls
- * say(arg, line) for each finding. */
+/* Check what opening does not: the CRCs of a zip, and that every weight is
+ * finite.  Reads the whole file.  Calls say(arg, line) for each finding.
+ * ST_OK: nothing is wrong (a finding may still be worth knowing); ST_CKPT: a CRC
+ * does not match; ST_NUMERIC: a weight is not finite; then *e sums up. */
 enum status ckpt_verify(const struct ckpt *c, void (*say)(void *arg, const char *line), void *arg, struct error *e);
 
 #endif

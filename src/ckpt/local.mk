@@ -3,6 +3,7 @@ libpsiview_a_SOURCES += \
 	src/ckpt/complete.c \
 	src/ckpt/config.h src/ckpt/config_impl.h src/ckpt/config.c src/ckpt/config_json.c \
 	src/ckpt/config_pickle.h src/ckpt/config_pickle.c \
+	src/ckpt/hash.c \
 	src/ckpt/hf.c \
 	src/ckpt/lightning.c \
 	src/ckpt/list.c \
@@ -15,4 +16,5 @@ libpsiview_a_SOURCES += \
 	src/ckpt/tok_pickle.c \
 	src/ckpt/torch.h src/ckpt/torch.c \
 	src/ckpt/unpickle_impl.h src/ckpt/unpickle.c src/ckpt/unpickle_call.c src/ckpt/unpickle_const.c \
+	src/ckpt/verify.c \
 	src/ckpt/zip.h src/ckpt/zip.c

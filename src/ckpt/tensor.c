@@ -205,6 +205,28 @@ tensor_to_f64(const struct tensor *t, size_t first, size_t n, double *out)
 	}
 }
 
+void
+tensor_copy(const struct tensor *t, size_t first, size_t n, void *out)
+{
+	size_t size = dtype_size(t->dtype);
+	uint8_t *to = out;
+
+	while (n) {
+		const uint8_t *p;
+		ptrdiff_t step;
+		size_t k = tensor_run(t, first, n, &p, &step);
+
+		if (step == (ptrdiff_t)size)
+			memcpy(to, p, k * size);
+		else
+			for (size_t i = 0; i < k; i++)
+				memcpy(to + i * size, p + (ptrdiff_t)i * step, size);
+		first += k;
+		to += k * size;
+		n -= k;
+	}
+}
+
 static bool
 run_to_i32(enum dtype d, const uint8_t *p, ptrdiff_t step, size_t n, int32_t *out)
 {

@@ -34,6 +34,8 @@ bool tensor_contiguous(const struct tensor *t);
 /* Widen (or narrow, from f64) elements first..first+n-1 in row-major order. */
 void tensor_to_f32(const struct tensor *t, size_t first, size_t n, float *out);
 void tensor_to_f64(const struct tensor *t, size_t first, size_t n, double *out);
+/* The elements themselves, unchanged and packed. */
+void tensor_copy(const struct tensor *t, size_t first, size_t n, void *out);
 /* Integer and bool types only; ST_CKPT for floats. */
 enum status tensor_to_i32(const struct tensor *t, size_t first, size_t n, int32_t *out, struct error *e);
 

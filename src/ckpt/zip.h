@@ -34,7 +34,4 @@ void zip_done(struct zip *z);
 
 const struct zip_member *zip_find(const struct zip *z, const char *name, size_t bytes);
 
-/* CRC-32 of n bytes, continued from crc (0 to begin). */
-uint32_t zip_crc(uint32_t crc, const uint8_t *p, size_t n);
-
 #endif
