@@ -62,6 +62,13 @@ struct config_override {
 void config_init(struct config *c);
 void config_override_init(struct config_override *o);
 
+/* A completed configuration as JSON, for the metadata of psiview's own files:
+ * the published field names, plus model.mask.  malloced; NULL: out of memory. */
+char *config_to_json(const struct config *c);
+/* The config.json of the published Hugging Face folders; dtype: "float32",
+ * "bfloat16" or "float16".  NULL with *why set when this family has none. */
+char *config_to_hf(const struct config *c, const char *dtype, const char **why);
+
 const char *algo_name(enum algo a);
 const char *backbone_name(enum backbone b);
 const char *schedule_name(enum schedule s);

@@ -3,6 +3,7 @@ libpsiview_a_SOURCES += \
 	src/ckpt/complete.c \
 	src/ckpt/config.h src/ckpt/config_impl.h src/ckpt/config.c src/ckpt/config_json.c \
 	src/ckpt/config_pickle.h src/ckpt/config_pickle.c \
+	src/ckpt/config_write.c \
 	src/ckpt/hash.c \
 	src/ckpt/hf.c \
 	src/ckpt/lightning.c \

@@ -104,8 +104,8 @@ ckpt_verify(const struct ckpt *c, void (*fn)(void *arg, const char *line), void 
 	}
 	weights = check_finite(&c->priv->raw, "raw weight", &l) + check_finite(&c->priv->ema, "EMA weight", &l);
 	if (crcs)
-		return error_set(e, ST_CKPT, "%zu CRC%s do not match", crcs, crcs == 1 ? "" : "s");
+		return error_set(e, ST_CKPT, "%zu CRC%s not match", crcs, crcs == 1 ? " does" : "s do");
 	if (weights)
-		return error_set(e, ST_NUMERIC, "%zu tensor%s hold numbers that are not finite", weights, weights == 1 ? "" : "s");
+		return error_set(e, ST_NUMERIC, "%zu tensor%s numbers that are not finite", weights, weights == 1 ? " holds" : "s hold");
 	return ST_OK;
 }

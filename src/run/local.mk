@@ -3,11 +3,15 @@ libpsiview_a_SOURCES += \
 	src/run/cache.h \
 	src/run/command.c \
 	src/run/command.h \
+	src/run/export.c \
+	src/run/export.h \
 	src/run/features.c \
 	src/run/features.h \
+	src/run/info.c \
+	src/run/info.h \
+	src/run/open.h \
 	src/run/options.c \
 	src/run/options.h \
-	src/run/open.h \
 	src/run/outfile.c \
 	src/run/outfile.h \
 	src/run/sample.c \
@@ -22,4 +26,6 @@ libpsiview_a_SOURCES += \
 	src/run/tokenizer.c \
 	src/run/tokenizer.h \
 	src/run/trace.c \
-	src/run/trace.h
+	src/run/trace.h \
+	src/run/verify.c \
+	src/run/verify.h
