@@ -1,3 +1,13 @@
 check_PROGRAMS += tests/test_net
 tests_test_net_SOURCES = tests/test_net.c tests/dit_reference.c tests/dit_reference.h
 TESTS += tests/test_net
+
+# make bench: times beside PyTorch's, if a Python with torch is at hand
+# (PYTHON=...); not part of make check.
+EXTRA_PROGRAMS = tests/bench/bench_net
+tests_bench_bench_net_SOURCES = tests/bench/bench_net.c tests/dit_reference.c tests/dit_reference.h
+CLEANFILES += tests/bench/bench_net
+EXTRA_DIST += tests/bench/peer.py tests/bench/run.sh
+bench: tests/bench/bench_net
+	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_net $(srcdir)/tests/bench/peer.py
+.PHONY: bench
