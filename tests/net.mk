@@ -2,6 +2,10 @@ check_PROGRAMS += tests/test_net
 tests_test_net_SOURCES = tests/test_net.c tests/dit_reference.c tests/dit_reference.h
 TESTS += tests/test_net
 
+check_PROGRAMS += tests/test_golden_net
+tests_test_golden_net_SOURCES = tests/test_golden_net.c tests/golden.h
+TESTS += tests/test_golden_net
+
 # make bench: times beside PyTorch's, if a Python with torch is at hand
 # (PYTHON=...); not part of make check.
 EXTRA_PROGRAMS = tests/bench/bench_net
