@@ -5,6 +5,14 @@ TESTS += tests/test_net
 check_PROGRAMS += tests/test_golden_net
 tests_test_golden_net_SOURCES = tests/test_golden_net.c tests/golden.h
 TESTS += tests/test_golden_net
+EXTRA_DIST += \
+	tests/golden/text/ar-text8-small.ckpt tests/golden/text/ar-text8-small.golden.safetensors \
+	tests/golden/text/sedd-text8-small.ckpt tests/golden/text/sedd-text8-small.golden.safetensors \
+	tests/golden/hf/mdlm-text8/config.json tests/golden/hf/mdlm-text8/model.safetensors \
+	tests/golden/hf/mdlm-text8.golden.safetensors \
+	tests/golden/hf/udlm-cfg/config.json tests/golden/hf/udlm-cfg/pytorch_model.bin tests/golden/hf/udlm-cfg.golden.safetensors \
+	tests/golden/hf/udlm-text8-f16/config.json tests/golden/hf/udlm-text8-f16/model.safetensors \
+	tests/golden/hf/udlm-text8-f16.golden.safetensors
 
 # make bench: times beside PyTorch's, if a Python with torch is at hand
 # (PYTHON=...); not part of make check.
