@@ -336,6 +336,9 @@ static const struct { char letter; const char *name; } dump_style[STYLE_COUNT] =
 	[STYLE_SCALE3] = { '3', "scale3" }, [STYLE_SCALE4] = { '4', "scale4" }, [STYLE_SCALE5] = { '5', "scale5" },
 	[STYLE_SCALE6] = { '6', "scale6" }, [STYLE_SCALE7] = { '7', "scale7" },
 	[STYLE_BAR] = { 'B', "bar" }, [STYLE_AXIS] = { 'a', "axis" },
+	[STYLE_PLOT_PRED] = { 'i', "plot predictor" }, [STYLE_PLOT_PRED_NOISE] = { 'j', "plot predictor noise" },
+	[STYLE_PLOT_CORR] = { 'g', "plot corrector" }, [STYLE_PLOT_CORR_NOISE] = { 'l', "plot corrector noise" },
+	[STYLE_PLOT_REMASK] = { 'o', "plot remasked" }, [STYLE_PLOT_REMOVAL] = { 'n', "plot noise removal" },
 };
 
 /* A row without the blanks at its end. */

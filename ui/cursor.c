@@ -348,6 +348,7 @@ cursor_go(struct app *a, struct node *n)
 		return;
 	visit(a, n);
 	look_at_node(a, n);
+	log_step(a);
 }
 
 void
@@ -362,6 +363,7 @@ cursor_undo(struct app *a, int by, struct error *e)
 	}
 	p->visited_at = to;
 	look_at_node(a, p->visited.at[to]);
+	log_step(a);
 	p->merge = false;
 }
 

@@ -48,31 +48,29 @@ header_describe(struct app *a)
 	snprintf(p->dtype, sizeof p->dtype, "%s", dtype);
 }
 
-/* Words of a line; the least important go first when it is too long. */
+/* Words of a line; the most important (lowest rank) come in first, as long as
+ * there is room. */
 struct word { char text[128]; int rank; enum style style; };
 
+#define WORDS 8
+
 static void
-put_words(struct canvas *c, struct rect r, struct word *w, int n)
+put_words(struct canvas *c, struct rect r, const struct word *w)
 {
-	int total, x = 1;
+	bool in[WORDS] = { false };
+	int used = 1, x = 1;
 
-	for (;;) {
-		int worst = -1;
+	for (int rank = 0; rank < WORDS; rank++)
+		for (int i = 0; i < WORDS; i++) {
+			int cells = *w[i].text ? text_width(w[i].text, strlen(w[i].text)) : 0;
 
-		total = 1;
-		for (int i = 0; i < n; i++) {
-			if (!*w[i].text)
+			if (w[i].rank != rank || !cells || (rank > 0 && used + cells > r.w))
 				continue;
-			total += text_width(w[i].text, strlen(w[i].text)) + 2;
-			if (worst < 0 || w[i].rank >= w[worst].rank)
-				worst = i;
+			in[i] = true;
+			used += cells + 2;
 		}
-		if (total - 1 <= r.w || worst < 0 || w[worst].rank == 0)
-			break;
-		w[worst].text[0] = 0;
-	}
-	for (int i = 0; i < n; i++)
-		if (*w[i].text)
+	for (int i = 0; i < WORDS; i++)
+		if (in[i])
 			x += canvas_put(c, r, x, 0, w[i].style, w[i].text) + 2;
 }
 
@@ -97,7 +95,7 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 {
 	struct app_private *p = a->priv;
 	const struct node *n = a->cursor.node;
-	struct word w[8] = { { .text = "psiview", .rank = 6, .style = STYLE_TITLE }, { .style = STYLE_BOLD, .rank = 0 },
+	struct word w[WORDS] = { { .text = "psiview", .rank = 6, .style = STYLE_TITLE }, { .style = STYLE_BOLD, .rank = 0 },
 		{ .style = STYLE_DIM, .rank = 4 }, { .style = STYLE_DIM, .rank = 5 }, { .style = STYLE_TEXT, .rank = 3 },
 		{ .style = STYLE_TEXT, .rank = 1 }, { .style = STYLE_TEXT, .rank = 2 }, { .style = STYLE_TEXT, .rank = 2 } };
 	char branch[8] = "a";
@@ -114,7 +112,7 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 	snprintf(w[6].text, sizeof w[6].text, "seed %llu", (unsigned long long)a->recipe.seed);
 	if (p->S > 1 || a->recipe.first)
 		snprintf(w[7].text, sizeof w[7].text, "sample %d", a->recipe.first + a->cursor.sample + 1);
-	put_words(c, r, w, 8);
+	put_words(c, r, w);
 }
 
 /* --- the last line --- */

@@ -51,7 +51,8 @@ put_now(struct app *a, struct canvas *c, struct rect r, int y)
 	}
 	say_number(p->look.p_now, now, sizeof now);
 	say_number(p->look.entropy / LN2, h, sizeof h);
-	canvas_printf(c, r, 0, y, STYLE_TEXT, "%s %s  H %s bits  rank %d", look_back(a) ? "was" : "now", now, h, p->look.rank);
+	canvas_printf(c, r, 0, y, STYLE_TEXT, "%s %s  H %s %s  rank %d", look_back(a) ? "was" : "now", now, h,
+	    r.w < 32 ? "b" : "bits", p->look.rank);
 	return y + 1;
 }
 
@@ -178,9 +179,9 @@ put_history(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 	if (rows > 1)
 		canvas_printf(c, r, 0, y++, STYLE_DIM, "changed %d time%s", times, times == 1 ? "" : "s");
 	if (last == n)
-		canvas_put(c, r, 0, y, STYLE_DIM, "last in this step");
+		canvas_put(c, r, 0, y, STYLE_DIM, "the last time in this step");
 	else
-		canvas_printf(c, r, 0, y, STYLE_DIM, "last at step %d, %d step%s ago", last->step, age, age == 1 ? "" : "s");
+		canvas_printf(c, r, 0, y, STYLE_DIM, "%d step%s ago, at step %d", age, age == 1 ? "" : "s", last->step);
 	return y + 1;
 }
 
@@ -197,8 +198,8 @@ draw_pane(struct app *a, struct canvas *c, struct rect r)
 	if (a->priv->has_look && !a->priv->look_missing) {
 		if (r.h >= 12)
 			mix = a->priv->look.explicit_draw ? 2 : 3 + mixture(a, &a->priv->look, part);
-		if (r.h >= 20)
-			y++;
+		if (r.h >= 16)
+			canvas_put(c, r, 0, y++, STYLE_DIM, look_back(a) ? "x_theta it was drawn from" : "what the denoiser says (x_theta)");
 		top = r.h - y - history - mix;
 		if (top > 12 && r.h < 40)
 			top = 12;

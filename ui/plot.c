@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#define PARTS_MAX 16
+
 /* The character that fills `eighths` of a cell from below. */
 static uint32_t
 block(bool utf8, int eighths)
@@ -31,29 +33,33 @@ part_between(int parts, const double *edge, double lo, double hi)
 }
 
 static void
-one_column(struct canvas *c, struct rect r, int x, int parts, const double *v, const enum style *style, double top)
+one_column(struct canvas *c, struct rect r, int x, int parts, const double *v, const struct plot_part *part, double top)
 {
-	double edge[17] = { 0 };
+	double edge[PARTS_MAX + 1] = { 0 };
 	int full;
 
-	for (int k = 0; k < parts && k < 16; k++)
+	for (int k = 0; k < parts; k++)
 		edge[k + 1] = edge[k] + (top > 0 ? v[k] / top : 0) * r.h * 8;
 	full = (int)ceil(fmin(edge[parts], r.h * 8) - 1e-9);
 	for (int row = 0; row < r.h && full > row * 8; row++) {
 		int eighths = full - row * 8 > 8 ? 8 : full - row * 8;
 		int k = part_between(parts, edge, row * 8, row * 8 + eighths);
+		uint32_t ch = c->utf8 || r.h == 1 ? block(c->utf8, eighths) : (unsigned char)part[k].sign;
 
-		canvas_char(c, r, x, r.h - 1 - row, style[k], block(c->utf8, eighths));
+		canvas_char(c, r, x, r.h - 1 - row, part[k].style, ch);
 	}
 }
 
 void
-plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value, const enum style *style, double top)
+plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value, const struct plot_part *part,
+             double top)
 {
-	if (parts > 16)
-		parts = 16;
+	size_t stride = (size_t)parts;
+
+	if (parts > PARTS_MAX)
+		parts = PARTS_MAX;
 	for (int i = 0; i < n; i++)
-		one_column(c, r, x + i, parts, value + (size_t)i * (size_t)parts, style, top);
+		one_column(c, r, x + i, parts, value + (size_t)i * stride, part, top);
 }
 
 /* Height of a value in units of 1/steps of a cell, from the bottom; -1: gap. */
@@ -96,14 +102,15 @@ void
 plot_line(struct canvas *c, struct rect r, int x, int n, const double *value, enum style s, double lo, double hi)
 {
 	static const char ascii[3] = { '_', '.', '-' };
+	int steps = c->utf8 ? 4 : 3;
 
 	for (int i = 0; i < n; i++) {
-		int h = height(value[i], lo, hi, r.h, c->utf8 ? 4 : 3);
+		int h = height(value[i], lo, hi, r.h, steps);
 
 		if (h < 0)
 			continue;
 		if (c->utf8)
-			braille_cell(c, r, x + i, s, h, i + 1 < n ? height(value[i + 1], lo, hi, r.h, 4) : -1);
+			braille_cell(c, r, x + i, s, h, i + 1 < n ? height(value[i + 1], lo, hi, r.h, steps) : -1);
 		else
 			canvas_char(c, r, x + i, r.h - 1 - h / 3, s, (uint32_t)ascii[h % 3]);
 	}

@@ -7,15 +7,19 @@
 
 #include "ui/canvas.h"
 
-/* n columns of `parts` stacked values each, value[i * parts + k] >= 0, drawn
- * from the bottom of r up in the order k, one cell wide each, from column x;
- * a column of sum `top` fills r.h.  style [parts].  Whatever is above zero
+/* What fills a part of a column: its style; where there are no block
+ * characters, and more than one row, its sign. */
+struct plot_part { enum style style; char sign; };
+
+/* n columns of `parts` (at most 16) stacked values each, value[i * parts + k] >= 0,
+ * drawn from the bottom of r up in the order k, one cell wide each, from column
+ * x; a column of sum `top` fills r.h, more is cut off.  Whatever is above zero
  * shows at least an eighth of a cell. */
-void plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value, const enum style *style,
+void plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value, const struct plot_part *part,
                   double top);
 
 /* A line through n values, one a cell, lo at the bottom and hi at the top of
- * r; NAN: a gap. */
+ * r; NAN: a gap.  In braille: four levels a cell; else three. */
 void plot_line(struct canvas *c, struct rect r, int x, int n, const double *value, enum style s, double lo, double hi);
 
 #endif

@@ -144,7 +144,6 @@ take_step(struct app *a, const struct report *r)
 			if (r->last)
 				p->stepping = false;
 			cursor_go(a, r->node);
-			log_step(a);
 			if (p->reveal_next)
 				reveal_first(a);
 			p->reveal_next = false;

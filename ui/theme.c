@@ -53,6 +53,12 @@ static const struct entry table[STYLE_COUNT] = {
 	[STYLE_SCALE7] = { 228, -1, 54, -1, 7 + 8, 5, 0, BOLD | REV },
 	[STYLE_BAR] = { 74, -1, 25, -1, 6, 4, 0, 0 },
 	[STYLE_AXIS] = { 244, -1, 243, -1, -1, -1, 0, DIM },
+	[STYLE_PLOT_PRED] = { 74, -1, 25, -1, 6, 4, 0, 0 },
+	[STYLE_PLOT_PRED_NOISE] = { 67, -1, 60, -1, 4, 4, 0, 0 },
+	[STYLE_PLOT_CORR] = { 178, -1, 130, -1, 3, 3, 0, 0 },
+	[STYLE_PLOT_CORR_NOISE] = { 166, -1, 160, -1, 1, 1, 0, 0 },
+	[STYLE_PLOT_REMASK] = { 175, -1, 127, -1, 5, 5, 0, 0 },
+	[STYLE_PLOT_REMOVAL] = { 250, -1, 241, -1, -1, -1, 0, 0 },
 };
 
 static void

@@ -13,8 +13,8 @@
 #define PARTS 6
 #define COLUMNS_MAX 512
 
-static const enum style part_style[PARTS] = { STYLE_PRED, STYLE_PRED_NOISE, STYLE_CORR, STYLE_CORR_NOISE, STYLE_REMASK,
-	STYLE_REMOVAL };
+static const struct plot_part parts[PARTS] = { { STYLE_PLOT_PRED, '+' }, { STYLE_PLOT_PRED_NOISE, '.' }, { STYLE_PLOT_CORR, '~' },
+	{ STYLE_PLOT_CORR_NOISE, '!' }, { STYLE_PLOT_REMASK, '_' }, { STYLE_PLOT_REMOVAL, '=' } };
 static const enum cause part_cause[PARTS] = { CAUSE_PRED, CAUSE_PRED_NOISE, CAUSE_CORR, CAUSE_CORR_NOISE, CAUSE_REMASK,
 	CAUSE_REMOVAL };
 
@@ -82,7 +82,9 @@ draw_causes(struct app *a, struct canvas *c, struct rect r, const struct scale *
 			sum += value[x * PARTS + k];
 		top = fmax(top, sum);
 	}
-	plot_columns(c, r, 0, s->cells, PARTS, value, part_style, top);
+	plot_columns(c, r, 0, s->cells, PARTS, value, parts, top);
+	if (s->cells + 10 < r.w)
+		canvas_printf(c, r, s->cells + 1, 0, STYLE_DIM, "to %.0f", top);
 	for (x = last; x < s->cells; x++) /* not made yet */
 		canvas_char(c, r, x, r.h - 1, STYLE_AXIS, c->utf8 ? 0xb7 : '-');
 }

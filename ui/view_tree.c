@@ -144,12 +144,19 @@ draw_joint(struct canvas *c, struct rect r, int x, int from, int to)
 }
 
 static void
-draw_row(struct app *a, struct canvas *c, struct rect in, const struct rows *v, int i, int y, int most, int w)
+draw_line(struct canvas *c, struct rect plot, const struct row *row, bool here, int y, int most)
 {
-	const struct row *row = &v->at[i];
-	struct rect plot = { in.x + LABEL, in.y, w, in.h };
-	bool chosen = i == a->priv->tree_at, here = i == row_of_cursor(a, v);
-	int x0 = col(row->from, most, w), x1 = col(row->to, most, w);
+	int x0 = col(row->from, most, plot.w), x1 = col(row->to, most, plot.w);
+	enum style s = here ? STYLE_BOLD : STYLE_AXIS;
+
+	for (int x = x0 + (row->parent >= 0); x < x1; x++)
+		canvas_char(c, plot, x, y, s, c->utf8 ? 0x2500 : '-');
+	canvas_char(c, plot, x1, y, s, row->done ? (c->utf8 ? 0x25cf : 'o') : (c->utf8 ? 0x25cb : '>'));
+}
+
+static void
+draw_row(struct app *a, struct canvas *c, struct rect in, struct rect plot, const struct row *row, bool chosen, int y)
+{
 	char name[8], line[120];
 
 	branch_name(a, row->branch, name);
@@ -157,17 +164,29 @@ draw_row(struct app *a, struct canvas *c, struct rect in, const struct rows *v, 
 		canvas_printf(c, in, 0, y, chosen ? STYLE_BOLD : STYLE_TEXT, "%3d %s", row->run, name);
 	else
 		canvas_put(c, in, 4, y, chosen ? STYLE_BOLD : STYLE_TEXT, name);
-	for (int x = x0 + (row->parent >= 0); x < x1; x++)
-		canvas_char(c, plot, x, y, here ? STYLE_BOLD : STYLE_AXIS, c->utf8 ? 0x2500 : '-');
-	canvas_char(c, plot, x1, y, here ? STYLE_BOLD : STYLE_TEXT, row->done ? (c->utf8 ? 0x25cf : 'o') : (c->utf8 ? 0x25cb : '>'));
-	if (here && a->cursor.node)
-		canvas_char(c, plot, col(a->cursor.node->step, most, w), y, STYLE_TITLE, c->utf8 ? 0x25c6 : '*');
-	if (chosen) {
-		canvas_cursor(c, plot, col(a->priv->tree_step, most, w), y, 1);
+	if (chosen)
 		canvas_cursor(c, in, 0, y, LABEL - 1);
-	}
 	say_branch(row, line, sizeof line);
-	canvas_printf(c, in, LABEL + w + 2, y, STYLE_DIM, "%4d  %s", row->to, line);
+	canvas_printf(c, in, LABEL + plot.w + 2, y, STYLE_DIM, "%4d  %s", row->to, line);
+}
+
+/* All lines, then the forks on them, then where the cursor and the choice are. */
+static void
+draw_rows(struct app *a, struct canvas *c, struct rect list, struct rect plot, const struct rows *v, int most)
+{
+	const struct app_private *p = a->priv;
+	int here = row_of_cursor(a, v);
+
+	for (int i = p->tree_top; i < v->n && i - p->tree_top < list.h; i++)
+		draw_line(c, plot, &v->at[i], i == here, i - p->tree_top, most);
+	for (int i = 0; i < v->n; i++)
+		if (v->at[i].parent >= 0)
+			draw_joint(c, plot, col(v->at[i].from, most, plot.w), v->at[i].parent - p->tree_top, i - p->tree_top);
+	if (a->cursor.node && here >= p->tree_top)
+		canvas_char(c, plot, col(a->cursor.node->step, most, plot.w), here - p->tree_top, STYLE_TITLE, c->utf8 ? 0x25c6 : '*');
+	for (int i = p->tree_top; i < v->n && i - p->tree_top < list.h; i++)
+		draw_row(a, c, list, plot, &v->at[i], i == p->tree_at, i - p->tree_top);
+	canvas_cursor(c, plot, col(p->tree_step, most, plot.w), p->tree_at - p->tree_top, 1);
 }
 
 static void
@@ -187,12 +206,7 @@ draw(struct app *a, struct canvas *c, struct rect r)
 		p->tree_top = p->tree_at;
 	if (p->tree_top < p->tree_at - list.h + 1)
 		p->tree_top = p->tree_at - list.h + 1;
-	for (int i = 0; i < v.n; i++)
-		if (v.at[i].parent >= 0)
-			draw_joint(c, (struct rect){ list.x + LABEL, list.y, w, list.h }, col(v.at[i].from, most, w),
-			    v.at[i].parent - p->tree_top, i - p->tree_top);
-	for (int i = p->tree_top; i < v.n && i - p->tree_top < list.h; i++)
-		draw_row(a, c, list, &v, i, i - p->tree_top, most, w);
+	draw_rows(a, c, list, (struct rect){ list.x + LABEL, list.y, w, list.h }, &v, most);
 	if (v.n) {
 		char name[8];
 
