@@ -94,7 +94,7 @@ test_text8(void)
 	CHECK(refuses(t, "abc 7d", 6, "\"7\" (U+0037), character 5"), "text8: refuses a digit, with its place");
 	CHECK(refuses(t, "\xc3\xa9", 2, "(U+00E9), character 1"), "text8: refuses an accent");
 	CHECK(refuses(t, "ab\xff", 3, "byte 0xFF, character 3"), "text8: refuses a stray byte");
-	CHECK(refuses(t, "a\0b", 3, "(U+0000), character 2"), "text8: refuses NUL");
+	CHECK(refuses(t, "a\0b", 3, "hold U+0000, character 2"), "text8: refuses NUL");
 	CHECK(!strchr(err.msg, '\n'), "text8: the message is one line");
 	CHECK(decodes(t, IDS(8, 34, -1, 9, 4, 99), false, "a b[MASK]<99>"), "text8: decodes, undrawn tokens are nothing");
 	CHECK(decodes(t, IDS(8, 7, 9, 4), true, "ab"), "text8: leaves special tokens out");

@@ -96,11 +96,11 @@ test_option(void)
 	CHECK(refuses(&c, "bytes", "bytes has 256 tokens, the checkpoint 35"), "option: one that is too large is refused");
 	CHECK(finds(&c, file("x/tokenizer.json", small_json), TOK_BPE, 4, -1, "only 4 tokens"), "option: a path; a small one is said to be so");
 	CHECK(refuses(&c, "/nowhere/x", "/nowhere/x"), "option: a path that is not there");
-	CHECK(refuses(&c, file("x/bad.json", "{"), "not valid JSON"), "option: a file that cannot be used");
+	CHECK(refuses(&c, file("x/bad.json", "{"), "bad JSON"), "option: a file that cannot be used");
 	file("data/psiview/tokenizers/mine.json", small_json);
 	CHECK(finds(&c, "mine", TOK_BPE, 4, -1, "mine.json"), "option: a name among the user's own");
 	file("data/psiview/tokenizers/mine.json", "{");
-	CHECK(refuses(&c, "mine", "not valid JSON"), "option: a name whose file cannot be used");
+	CHECK(refuses(&c, "mine", "bad JSON"), "option: a name whose file cannot be used");
 	file("data/psiview/tokenizers/mine.json", NULL);
 	file("x/bad.json", NULL);
 	file("x/tokenizer.json", NULL);
@@ -117,7 +117,7 @@ test_inside(void)
 	c.tok_bytes = sizeof small_json - 1;
 	CHECK(finds(&c, NULL, TOK_BPE, 4, 4, "from the checkpoint"), "inside: a tokenizer.json; the mask is the model's");
 	c.tok_bytes -= 10;
-	CHECK(finds(&c, NULL, TOK_IDS, 35, 4, "inside the checkpoint: not valid JSON"), "inside: a broken one, ids are shown");
+	CHECK(finds(&c, NULL, TOK_IDS, 35, 4, "inside the checkpoint: bad JSON"), "inside: a broken one, ids are shown");
 	c.tok_bytes += 10;
 	c.config.vocab = 3;
 	CHECK(finds(&c, NULL, TOK_IDS, 3, 4, "has 4 tokens, the checkpoint 3"), "inside: one that is too large");

@@ -2,12 +2,12 @@
  * chars.c: tokenizers without a model behind them: text8, characters, bytes,
  * pixel values, and plain ids.
  */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "text/private.h"
 #include "text/utf8.h"
@@ -100,15 +100,15 @@ add_entry(struct tokenizer *t, int32_t id, const json_t *v, struct error *e)
 enum status
 tok_chars(const char *json, size_t bytes, struct tokenizer **out, struct error *e)
 {
-	json_error_t why;
-	json_t *list = json_loadb(json, bytes, JSON_ALLOW_NUL, &why), *v;
+	json_t *list, *v;
 	struct tokenizer *t = NULL;
-	enum status st = ST_OK;
+	enum status st;
 	size_t i;
 
 	*out = NULL;
-	if (!list)
-		return error_set(e, ST_CKPT, "the list of characters is not JSON: %s", why.text);
+	st = json_parse((const uint8_t *)json, bytes, 4, &list, e);
+	if (st != ST_OK)
+		return st;
 	if (!json_is_array(list) || !json_array_size(list) || json_array_size(list) > INT32_MAX)
 		st = error_set(e, ST_CKPT, "the vocabulary of characters is not a list of strings");
 	else if (!(t = tok_new(TOK_CHARS)))

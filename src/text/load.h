@@ -4,9 +4,10 @@
 #ifndef PSI_TEXT_LOAD_H
 #define PSI_TEXT_LOAD_H
 
-#include <jansson.h>
-
+#include "base/json.h"
 #include "text/private.h"
+
+#define LOAD_DEPTH 128               /* nested JSON: what the `tokenizers` library reads itself */
 
 /* A tokenizer file being read. */
 struct loading {
@@ -19,9 +20,7 @@ struct loading {
 	struct error *e;
 };
 
-/* load_json.c.  NULL: e says why. */
-json_t *load_parse(const char *json, size_t bytes, struct error *e);
-/* A tokenizer.json into l->t. */
+/* load_json.c.  A tokenizer.json into l->t. */
 enum status load_whole(struct loading *l, const json_t *root);
 /* Release l; what was read goes to *out if st says so. */
 enum status load_end(struct loading *l, enum status st, struct tokenizer **out);

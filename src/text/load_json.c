@@ -142,18 +142,6 @@ load_whole(struct loading *l, const json_t *root)
 	return error_set(l->e, ST_CKPT, "a tokenizer of type %.40s; byte-level BPE and WordPiece can be read", type);
 }
 
-json_t *
-load_parse(const char *json, size_t bytes, struct error *e)
-{
-	json_error_t why;
-	json_t *root = json_loadb(json, bytes, JSON_ALLOW_NUL, &why);
-
-	if (!root)
-		error_set(e, json_error_code(&why) == json_error_out_of_memory ? ST_MEMORY : ST_CKPT,
-			  "not valid JSON: %s (line %d)", why.text, why.line);
-	return root;
-}
-
 enum status
 load_end(struct loading *l, enum status st, struct tokenizer **out)
 {
@@ -170,14 +158,13 @@ enum status
 tok_from_json(const uint8_t *json, size_t bytes, struct tokenizer **out, struct error *e)
 {
 	struct loading l = { .e = e };
-	struct error none;
+	json_t *root;
 
 	*out = NULL;
-	e = e ? e : &none;
-	json_t *root = load_parse((const char *)json, bytes, e);
-	if (!root)
-		return e->code;
-	enum status st = load_whole(&l, root);
+	enum status st = json_parse(json, bytes, LOAD_DEPTH, &root, e);
+	if (st != ST_OK)
+		return st;
+	st = load_whole(&l, root);
 	json_decref(root);
 	return load_end(&l, st, out);
 }

@@ -11,7 +11,7 @@
 #include "text/load.h"
 
 /* No tokenizer is larger; what is read is held in memory a few times over. */
-#define LARGEST (128u << 20)
+#define LARGEST (64u << 20)
 
 struct file {
 	char *text;
@@ -145,14 +145,15 @@ static enum status
 open_json(const char *path, const struct file *f, struct tokenizer **out, struct error *e)
 {
 	struct loading l = { .e = e };
-	json_t *root = load_parse(f->text, f->bytes, e);
+	json_t *root;
+	enum status st = json_parse((const uint8_t *)f->text, f->bytes, LOAD_DEPTH, &root, e);
 
-	if (!root)
-		return e->code;
+	if (st != ST_OK)
+		return st;
 	/* in a vocab.json every value is a number, and "model" and "version" are words too */
 	bool whole = !json_is_object(root) || json_is_object(json_object_get(root, "model")) ||
 		     json_is_string(json_object_get(root, "version")) || json_is_array(json_object_get(root, "added_tokens"));
-	enum status st = whole ? load_whole(&l, root) : open_pair(path, root, &l);
+	st = whole ? load_whole(&l, root) : open_pair(path, root, &l);
 	json_decref(root);
 	return load_end(&l, st, out);
 }
@@ -198,10 +199,8 @@ tok_open(const char *path, struct tokenizer **out, struct error *e)
 {
 	static const char *const name[] = { "tokenizer.json", "vocab.json", "encoder.json", "vocab.txt" };
 
-	struct error none;
 
 	*out = NULL;
-	e = e ? e : &none;
 	if (!is_folder(path))
 		return open_file(path, out, e);
 	for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
