@@ -115,6 +115,7 @@ model_open(const struct ckpt *c, bool raw, struct pool *pool, struct model **out
 	struct model *m = *out;
 	m->out = meaning;
 	m->mask = c->config.mask;
+	m->subs_masking = c->config.subs_masking == 1;
 	m->bos_fixed = c->config.ignore_bos == 1;
 	m->bos = bos_of(&c->config);
 	m->alpha = (struct alpha){ c->config.schedule == SCHEDULE_COSINE ? ALPHA_COSINE : ALPHA_LOGLINEAR, c->config.eps };

@@ -1,0 +1,13 @@
+check_PROGRAMS += tests/test_psi_golden
+tests_test_psi_golden_SOURCES = tests/test_psi_golden.c tests/psi_util.h tests/text_util.h
+TESTS += tests/test_psi_golden
+check_PROGRAMS += tests/test_psi_bound
+tests_test_psi_bound_SOURCES = tests/test_psi_bound.c tests/psi_util.h tests/text_util.h
+TESTS += tests/test_psi_bound
+check_PROGRAMS += tests/test_psi_plan
+tests_test_psi_plan_SOURCES = tests/test_psi_plan.c tests/psi_util.h tests/text_util.h
+TESTS += tests/test_psi_plan
+check_PROGRAMS += tests/test_recipe
+tests_test_recipe_SOURCES = tests/test_recipe.c
+TESTS += tests/test_recipe
+EXTRA_DIST += tests/golden/samplers

@@ -50,28 +50,22 @@ deal_labels(const struct move *v, int sample, int label[2])
 	return v->two ? 2 : 1;
 }
 
-/* ReMDM conf: sigma_l = sigma_max softmax_l(-confidence) over decoded
- * positions, the rest keeps kappa 1 (arXiv 2503.00307). */
+/* Confidence: the token's probability when it was decoded. */
 static void
-kappa_conf(const struct move *v, const struct state *in, int sample, double *kappa)
+conf(const struct move *v, const struct state *in, int sample, double *kappa)
 {
 	size_t at = (size_t)sample * (size_t)in->L;
-	double sum = 0, sigma_max = fmin(1, v->nb / v->row.a);
 
 	for (int i = 0; i < in->L; i++) {
 		bool decoded = !in->fixed[at + (size_t)i] && in->tok[at + (size_t)i] != v->m->mask;
-		kappa[i] = decoded ? exp(-(double)in->prob[at + (size_t)i]) : 0;
-		sum += kappa[i];
+		kappa[i] = decoded ? (double)in->prob[at + (size_t)i] : NAN;
 	}
-	for (int i = 0; i < in->L; i++) {
-		double sigma = sum > 0 ? sigma_max * kappa[i] / sum : 0;
-		kappa[i] = sigma == 0 ? 1 : fmin(fmax(1 - sigma / v->nb, 0), 1);
-	}
+	kappa_conf(in->L, v->row.a, v->nb, kappa);
 }
 
 /* 1 - kappa_l in proportion to 1 - p_l (psi-samplers.md section 5). */
 static void
-kappa_informed(const struct move *v, const struct state *in, int sample, const double *p, double *kappa)
+informed(const struct move *v, const struct state *in, int sample, const double *p, double *kappa)
 {
 	size_t at = (size_t)sample * (size_t)in->L;
 	double sum = 0;
@@ -92,11 +86,11 @@ void
 deal_kappa(const struct move *v, const struct state *in, int sample, const double *p, double *kappa)
 {
 	if (v->r->per == PER_CONF && !v->last && v->m->out != OUT_CAUSAL) {
-		kappa_conf(v, in, sample, kappa);
+		conf(v, in, sample, kappa);
 		return;
 	}
 	if (v->informed) {
-		kappa_informed(v, in, sample, p, kappa);
+		informed(v, in, sample, p, kappa);
 		return;
 	}
 	for (int i = 0; i < in->L; i++)

@@ -1,5 +1,6 @@
 libpsiview_a_SOURCES += \
 	src/psi/alpha.h src/psi/alpha.c \
+	src/psi/bound.h src/psi/bound.c \
 	src/psi/deal.h src/psi/deal.c \
 	src/psi/draw.h src/psi/draw.c \
 	src/psi/filter.h src/psi/filter.c \

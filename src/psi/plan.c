@@ -65,6 +65,19 @@ kappa_of(enum kappa_mode mode, double value, double a, double b, double *sigma)
 	return kappa;
 }
 
+void
+kappa_conf(int L, double a, double nb, double *x)
+{
+	double sum = 0, sigma_max = fmin(1, nb / a);
+
+	for (int i = 0; i < L; i++)
+		sum += isnan(x[i]) ? 0 : exp(-x[i]);
+	for (int i = 0; i < L; i++) {
+		double sigma = isnan(x[i]) ? 0 : sigma_max * exp(-x[i]) / sum;
+		x[i] = sigma == 0 ? 1 : fmin(fmax(1 - sigma / nb, 0), 1);
+	}
+}
+
 /* The middle time of a linear-constant-linear profile. */
 static enum status
 middle_time(const struct recipe *r, const struct alpha *alpha, double *c, struct error *e)

@@ -45,4 +45,10 @@ const struct plan_row *leg_row(const struct leg *l, int step);
  * sigma; psi-samplers.md section 5. */
 double kappa_of(enum kappa_mode mode, double value, double a, double b, double *sigma);
 
+/* ReMDM conf (arXiv 2503.00307): per position sigma_l = sigma_max
+ * softmax_l(-confidence) over decoded positions, sigma_max = min(1, (1-b)/a),
+ * the rest keeps kappa 1.  x [L]: in the confidence, NAN where not decoded;
+ * out kappa.  nb = 1 - b. */
+void kappa_conf(int L, double a, double nb, double *x);
+
 #endif

@@ -78,6 +78,22 @@ posterior_q_published(int K, int mask, const double *x, int z, double a, double 
 }
 
 void
+posterior_q_bayes(int K, int mask, const double *x, int z, double a, double na, double b, double nb, double *out)
+{
+	double gap = posterior_gap(a, na, b, nb);
+
+	if (mask < 0 || z != mask) {
+		posterior_q(K, mask, x, z, a, na, b, nb, out);
+		return;
+	}
+	/* q(mask|j) = 1 - a/b for a token, 1 for the mask itself */
+	for (int j = 0; j < K; j++)
+		out[j] = gap * x[j];
+	out[mask] = b * x[mask] + nb;
+	normalise(K, z, out);
+}
+
+void
 posterior_psi(int K, int mask, const double *q_st, const double *q_0t, double b, double nb, double kappa, double *out)
 {
 	double clean = (1 - kappa) * b, noise = (1 - kappa) * nb;

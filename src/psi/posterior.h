@@ -18,6 +18,11 @@ double posterior_gap(double a, double na, double b, double nb);
  * (`--d3pm-compat`), renormalised. */
 void posterior_q_published(int K, int mask, const double *x, int z, double a, double na, double b, double nb, double *out);
 
+/* The posterior that D3PM's loss is about: proportional to
+ * q(z_t|z_s) (b x + (1-b) mask).  Masked noise; the same as posterior_q where
+ * x has no mass on the mask. */
+void posterior_q_bayes(int K, int mask, const double *x, int z, double a, double na, double b, double nb, double *out);
+
 /* kappa q_st + (1-kappa) (b q_0t + nb pi). */
 void posterior_psi(int K, int mask, const double *q_st, const double *q_0t, double b, double nb, double kappa, double *out);
 
