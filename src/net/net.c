@@ -49,7 +49,7 @@ room(struct net *net, void **array, size_t *cap, int n, size_t size)
 	return true;
 }
 
-static char *
+__attribute__((format(printf, 2, 0))) static char *
 name_of(struct net *net, const char *fmt, va_list ap)
 {
 	char *s = NULL;
