@@ -121,9 +121,9 @@ main(void)
 	test_pool(1);
 	test_pool(2);
 	test_pool(5);
-	CHECK(error_set(&e, ST_CKPT, "a\nb %d", 3) == ST_CKPT && strcmp(e.msg, "a?b 3") == 0, "messages are one line");
 	error_set(&e, ST_CKPT, "%s", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x91\xa9 \xc2\x9b" "A \xff \xe2\x82");
 	CHECK(strcmp(e.msg, "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x91\xa9 ??A ? ??") == 0, "and hold no control characters and whole characters only");
+	CHECK(error_set(&e, ST_CKPT, "a\nb %d", 3) == ST_CKPT && strcmp(e.msg, "a?b 3") == 0, "messages are one line");
 	error_prefix(&e, "file");
 	CHECK(strcmp(e.msg, "file: a?b 3") == 0, "prefix");
 	return check_done();
