@@ -2,17 +2,16 @@
 #include "run/export.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "ckpt/safetensors.h"
 #include "models/registry.h"
+#include "run/outfile.h"
 
 #define BLOCK 65536
 
@@ -157,27 +156,22 @@ write_weights(const struct ckpt *c, const char *out, const struct export_options
 	return st;
 }
 
-/* text as dir/config.json, by way of a temporary name. */
 static enum status
 write_config(const char *dir, const char *text, struct error *e)
 {
-	char *path = mem_printf("%s/config.json", dir), *temp = mem_printf("%s/config.json.XXXXXX", dir);
-	int fd = path && temp ? mkostemp(temp, O_CLOEXEC) : -1;
-	enum status st = ST_OK;
-	mode_t mask = umask(0);
+	char *path = mem_printf("%s/config.json", dir);
+	struct outfile *f;
+	enum status st = path ? outfile_open(path, &f, e) : error_set(e, ST_MEMORY, "out of memory");
 
-	umask(mask);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!f || fchmod(fd, 0666 & ~mask) || fputs(text, f) < 0 || fputc('\n', f) < 0 || fflush(f) || fsync(fd))
-		st = error_set(e, ST_FAIL, "config.json cannot be written: %s", strerror(errno));
-	if (f && fclose(f) && !st)
-		st = error_set(e, ST_FAIL, "config.json cannot be written: %s", strerror(errno));
-	if (!st && rename(temp, path))
-		st = error_set(e, ST_FAIL, "config.json cannot be written: %s", strerror(errno));
-	if (st && fd >= 0)
-		unlink(temp);
 	free(path);
-	free(temp);
+	if (st)
+		return st;
+	st = outfile_write(f, text, strlen(text), e);
+	if (!st)
+		st = outfile_write(f, "\n", 1, e);
+	if (!st)
+		return outfile_commit(f, e);
+	outfile_abort(f);
 	return st;
 }
 
