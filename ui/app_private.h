@@ -65,6 +65,7 @@ struct app_private {
 	/* Answers of the sampler for the cursor as it is. */
 	struct look look;
 	bool has_look, look_missing;
+	char look_note[120];         /* why there is none */
 	const struct node *look_of;  /* the state it was asked for: while a step is revealed, the one before */
 	float *value;                /* [S*L] */
 	int32_t *said;               /* [S*L] the denoiser's argmax */
@@ -92,6 +93,8 @@ struct app_private {
 	struct text_page *page;      /* view_text.h; made by the first frame */
 	int text_rows, text_lines;   /* of the pane as last drawn; of the text */
 	int text_top;                /* first line shown */
+	struct rect text_area, plot_area, knob_area; /* as last drawn, for the mouse */
+	int knob_end[16], knob_id[16], n_knob;       /* where each knob of the bar ends */
 	int *row_of, *col_of;        /* [L] where each token was last drawn (line of the text, cell) */
 	int tree_at, tree_top, tree_step;    /* chosen row of the tree view; first row shown; chosen step */
 	int look_top;                /* first entry of the top list shown in the full view */
@@ -173,13 +176,17 @@ bool colouring_paint(const struct app *a, enum paint *out);  /* needs a RQ_PAINT
 /* Parts of the Sample view; each draws into r. */
 void text_draw(struct app *a, struct canvas *c, struct rect r);
 bool text_key(struct app *a, const struct key *k, int count);
+bool text_click(struct app *a, int x, int y, bool drag);     /* cells of the screen; false: not there */
 void inspect_draw(struct app *a, struct canvas *c, struct rect r, bool full);
 void knobs_draw(struct app *a, struct canvas *c, struct rect r);
 bool knobs_key(struct app *a, const struct key *k, int count);
+bool knobs_click(struct app *a, int x, int y);
 bool knob_matters(const struct app *a, int knob);
 const struct leg *coming_leg(const struct app *a);           /* the plan the next step follows; NULL: none */
 void timeline_draw(struct app *a, struct canvas *c, struct rect r);       /* causes and kappa, r.h >= 2 */
 void timeline_status(struct app *a, struct canvas *c, struct rect r);     /* step, t, counts: r.h 1 or 2 */
 bool timeline_key(struct app *a, const struct key *k, int count);
+bool timeline_click(struct app *a, int x, int y);
+bool has_kappa(const struct app *a);                         /* whether this model's steps mix predictor and corrector */
 
 #endif

@@ -187,6 +187,10 @@ legend_causes(const struct app *a, struct canvas *c, struct rect r, int x, int y
 
 		if (!mark || (noise && a->model->mask >= 0) || (cause == CAUSE_REMASK && a->model->mask < 0))
 			continue;
+		if (!has_kappa(a) && (cause == CAUSE_CORR || cause == CAUSE_REMASK))
+			continue;
+		if (a->model->out == OUT_CAUSAL && cause == CAUSE_REMOVAL)
+			continue;
 		if (x + (int)strlen(word) + 1 > r.w)
 			break;
 		canvas_char(c, r, x, y, cause_style(cause), (unsigned char)mark);

@@ -5,10 +5,10 @@
 #include "ui/app_private.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "run/trace.h"
 
 static const char *
 trim(const char *args, char *buf, size_t size)
@@ -248,35 +248,56 @@ do_copy(struct app *a, const char *args, struct error *e)
 	return ST_OK;
 }
 
+static bool
+ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* The text of the sample shown, or (FILE.jsonl) the branch up to here as a trace. */
+static enum status
+write_to(struct app *a, const char *path, struct outfile *o, struct error *e)
+{
+	const struct app_private *p = a->priv;
+	enum status st;
+	char *text;
+	size_t n = 0;
+
+	if (ends_with(path, ".jsonl"))
+		return trace_branch(o, sampler_tree(a->sampler), a->cursor.node, p->S, p->L, a->tok, a->name, NULL, e);
+	text = text_of(a, false, &n);
+	if (!text)
+		return error_set(e, ST_MEMORY, "out of memory");
+	st = outfile_write(o, text, n, e);
+	free(text);
+	return st ? st : outfile_write(o, "\n", 1, e);
+}
+
 enum status
 do_write(struct app *a, const char *args, struct error *e)
 {
-	char path[512], *text;
-	size_t n = 0;
-	FILE *f;
-	bool bad;
+	char path[512];
+	struct outfile *o;
+	enum status st;
 
 	if (need_node(a, e))
 		return ST_FAIL;
 	trim(args, path, sizeof path);
 	if (!*path)
-		return error_set(e, ST_USAGE, "write to which file? (write sample.txt)");
-	text = text_of(a, false, &n);
-	if (!text)
-		return error_set(e, ST_MEMORY, "out of memory");
-	f = fopen(path, "w");
-	if (!f) {
-		free(text);
-		return error_set(e, ST_FAIL, "%s: %s", path, strerror(errno));
-	}
-	bad = fwrite(text, 1, n, f) != n;
-	bad |= fputc('\n', f) == EOF;
-	bad |= fclose(f) != 0;
-	free(text);
-	if (bad)
-		return error_set(e, ST_FAIL, "%s: could not write all of it", path);
-	app_say(a, false, "wrote step %d to %s", a->cursor.node->step, path);
-	return ST_OK;
+		return error_set(e, ST_USAGE, "write to which file? (write sample.txt, write trace.jsonl)");
+	st = outfile_open(path, &o, e);
+	if (st)
+		return st;
+	st = write_to(a, path, o, e);
+	if (st)
+		outfile_abort(o);
+	else
+		st = outfile_commit(o, e);
+	if (!st)
+		app_say(a, false, "wrote step %d to %s", a->cursor.node->step, path);
+	return st;
 }
 
 /* --- wishes for the terminal loop --- */

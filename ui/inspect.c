@@ -46,7 +46,7 @@ put_now(struct app *a, struct canvas *c, struct rect r, int y)
 	char now[16], h[16];
 
 	if (p->look_missing || !p->has_look) {
-		canvas_put(c, r, 0, y, STYLE_DIM, p->look_missing || p->stepping ? "computing ..." : "...");
+		canvas_put(c, r, 0, y, STYLE_DIM, *p->look_note ? p->look_note : p->look_missing || p->stepping ? "computing ..." : "...");
 		return y + 1;
 	}
 	say_number(p->look.p_now, now, sizeof now);
@@ -70,7 +70,7 @@ static void
 put_entry(struct app *a, struct canvas *c, struct rect r, int y, const struct look_entry *t)
 {
 	bool here = t->tok == a->priv->tok[a->cursor.pos];
-	int tw = r.w >= 46 ? 12 : r.w >= 36 ? 10 : 7;
+	int tw = r.w >= 46 ? 14 : r.w >= 36 ? 12 : 9;
 	char token[64], number[16];
 	struct rect left = { r.x, r.y + y, tw, 1 };
 
@@ -143,7 +143,7 @@ put_mixture(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 	char number[16];
 	int n;
 
-	if (rows < 2)
+	if (rows < 2 || !a->priv->has_look || a->priv->look_missing)
 		return y;
 	if (l->explicit_draw) {
 		canvas_put(c, r, 0, y, STYLE_DIM, "one explicit draw: no parts");
@@ -220,6 +220,8 @@ put_columns(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 	const struct look *l = &a->priv->look;
 	int bar = r.w - 48;
 
+	if (!a->priv->has_look || a->priv->look_missing)
+		return;
 	canvas_printf(c, r, 0, y++, STYLE_DIM, "%-4s %-12s %8s %8s %8s %8s", "rank", "token", "x_theta", "q(0|t)", "q(s|t)", "next");
 	for (int i = a->priv->look_top; i < l->n && rows-- > 1; i++) {
 		const struct look_entry *t = &l->top[i];
@@ -251,39 +253,43 @@ put_facts(struct app *a, struct canvas *c, struct rect r, int y)
 	say_position(a, a->cursor.pos, line, sizeof line);
 	canvas_put(c, r, 0, y++, STYLE_TEXT, line);
 	if (!p->has_look || p->look_missing) {
-		canvas_put(c, r, 0, y++, STYLE_DIM, "computing what the denoiser says ...");
+		canvas_put(c, r, 0, y++, STYLE_DIM, *p->look_note ? p->look_note : "computing what the denoiser says ...");
 		return y;
 	}
 	say_number(p->look.p_now, n[0], sizeof n[0]);
 	say_number(p->look.q_0t_now, n[1], sizeof n[1]);
 	say_number(p->look.psi_now, n[2], sizeof n[2]);
 	say_number(p->look.entropy / LN2, n[3], sizeof n[3]);
-	canvas_printf(c, r, 0, y++, STYLE_TEXT, "x_theta %s  q(0|t) %s  next %s  H %s bits  rank %d  of %d kept by the filters", n[0],
+	canvas_printf(c, r, 0, y++, STYLE_TEXT, "x_theta %s  q(0|t) %s  next %s  H %s bits  rank %d  %d tokens kept", n[0],
 	    n[1], n[2], n[3], p->look.rank, p->look.kept);
 	return y;
 }
 
+/* Stacked, or the table left and the rest right; with few rows the table alone. */
 static void
 draw_full(struct app *a, struct canvas *c, struct rect r)
 {
 	struct part part[5];
 	bool side = r.w >= 112;
 	struct rect right = { r.x + r.w - 42, r.y, 42, r.h };
-	int y, mix, history = 2, rows;
+	int y = put_identity(a, c, r, 0), mix = 0, history = 2;
 
-	put_identity(a, c, r, 0);
-	y = put_facts(a, c, r, 1) + 1;
-	if (a->priv->has_look && !a->priv->look_missing) {
-		mix = a->priv->look.explicit_draw ? 1 : 2 + mixture(a, &a->priv->look, part);
-		rows = side ? r.h - y : r.h - y - mix - history - 1;
-		put_columns(a, c, (struct rect){ r.x, r.y, side ? r.w - 44 : r.w, r.h }, y, rows);
-		if (side) {
-			y = put_mixture(a, c, right, y, r.h - y) + 1;
-			put_history(a, c, right, y, history);
-			return;
-		}
-		put_mixture(a, c, r, r.h - mix - history, mix);
+	y = put_facts(a, c, r, y) + (r.h > 12);
+	if (a->priv->has_look && !a->priv->look_missing)
+		mix = a->priv->look.explicit_draw ? 2 : 3 + mixture(a, &a->priv->look, part);
+	if (side) {
+		put_columns(a, c, (struct rect){ r.x, r.y, r.w - 44, r.h }, y, r.h - y);
+		y = put_mixture(a, c, right, y, r.h - y) + 1;
+		put_history(a, c, right, y, history);
+		return;
 	}
+	if (r.h - y - mix - history < 4)
+		mix = 0;
+	if (r.h - y - history < 4)
+		history = 0;
+	put_columns(a, c, r, y, r.h - y - mix - history);
+	if (mix)
+		put_mixture(a, c, r, r.h - mix - history, mix);
 	put_history(a, c, r, r.h - history, history);
 }
 

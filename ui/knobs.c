@@ -16,7 +16,6 @@ knob_matters(const struct app *a, int knob)
 {
 	const char *n = recipe_knob(knob)->name;
 	const struct model *m = a->model;
-	bool mixture = m->out == OUT_MEAN || m->out == OUT_SUBS || m->out == OUT_D3PM;
 
 	if (strcmp(n, "cfg") == 0 || strcmp(n, "cfg-mix") == 0 || strcmp(n, "label") == 0)
 		return m->classes > 0;
@@ -30,7 +29,7 @@ knob_matters(const struct app *a, int knob)
 		return false;
 	if (strcmp(n, "kappa") == 0 || strncmp(n, "zone", 4) == 0 || strcmp(n, "per") == 0 || strcmp(n, "high") == 0 ||
 	    strcmp(n, "middle") == 0)
-		return mixture;
+		return has_kappa(a);
 	if (strcmp(n, "profile") == 0 || strcmp(n, "removal") == 0)
 		return m->out != OUT_CAUSAL;
 	if (strncmp(n, "top-", 4) == 0 || strcmp(n, "temperature") == 0)
@@ -138,6 +137,8 @@ knobs_draw(struct app *a, struct canvas *c, struct rect r)
 	from = scrolled(a, knob, n, chosen, width - 1);
 	canvas_char(c, r, 0, 0, focus ? STYLE_FOCUS : STYLE_DIM, focus ? '>' : from > 0 ? '<' : ' ');
 	x = 1;
+	a->priv->knob_area = r;
+	a->priv->n_knob = 0;
 	for (i = from; i < n; i++) {
 		const struct knob *k = recipe_knob(knob[i]);
 		int w = cells(a, knob[i]);
@@ -155,12 +156,32 @@ knobs_draw(struct app *a, struct canvas *c, struct rect r)
 		if (focus && i == chosen)
 			canvas_cursor(c, r, x, 0, w);
 		x += w;
+		if (a->priv->n_knob < 16) {
+			a->priv->knob_end[a->priv->n_knob] = r.x + x;
+			a->priv->knob_id[a->priv->n_knob++] = knob[i];
+		}
 	}
 	if (i < n && x + 2 <= width)
 		canvas_put(c, r, x + 1, 0, STYLE_DIM, ">");
 }
 
 /* --- keys --- */
+
+bool
+knobs_click(struct app *a, int x, int y)
+{
+	const struct app_private *p = a->priv;
+
+	if (y != p->knob_area.y)
+		return false;
+	a->focus = FOCUS_KNOBS;
+	for (int i = 0; i < p->n_knob; i++)
+		if (x < p->knob_end[i]) {
+			a->knob = p->knob_id[i];
+			break;
+		}
+	return true;
+}
 
 static bool
 nudge(struct app *a, int by)

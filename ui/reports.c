@@ -206,6 +206,7 @@ take_look(struct app *a, const struct report *r)
 		return;
 	p->look_missing = r->missing;
 	p->has_look = !r->missing && !r->status;
+	snprintf(p->look_note, sizeof p->look_note, "%.100s", r->status ? r->error.msg : "");
 	if (r->missing)
 		features_miss(a);
 	if (p->has_look)

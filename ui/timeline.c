@@ -54,6 +54,12 @@ coming_leg(const struct app *a)
 	return a->cursor.node ? a->cursor.node->on : NULL;
 }
 
+bool
+has_kappa(const struct app *a)
+{
+	return a->model->out == OUT_MEAN || a->model->out == OUT_SUBS || a->model->out == OUT_D3PM;
+}
+
 static void
 draw_causes(struct app *a, struct canvas *c, struct rect r, const struct scale *s)
 {
@@ -72,7 +78,7 @@ draw_causes(struct app *a, struct canvas *c, struct rect r, const struct scale *
 		for (x = from; x < to || x == from; x++)
 			for (int k = 0; k < PARTS; k++)
 				value[x * PARTS + k] += n->counts.by_cause[part_cause[k]];
-		last = to;
+		last = from + (s->wide > 1 ? s->wide : 1);
 	}
 	/* The first step redraws nearly everything: it would flatten the rest, and is cut off. */
 	for (x = p->line.n > 4 ? column(s, 2) : 0; x < s->cells; x++) {
@@ -162,13 +168,14 @@ timeline_draw(struct app *a, struct canvas *c, struct rect r)
 	if (!a->cursor.node || plot.w < 8)
 		return;
 	s = scale_of(coming, a->cursor.node, plot.w);
+	a->priv->plot_area = plot;
 	label(a, c, r, plot.h - 1, a->focus == FOCUS_TIMELINE ? ">steps" : " steps");
 	draw_causes(a, c, plot, &s);
 	x = column(&s, a->cursor.node->step);
 	w = s.wide > 1 ? s.wide : 1;
 	for (int y = 0; y < plot.h; y++)
 		canvas_cursor(c, plot, x, y, w);
-	if (r.h < 2)
+	if (r.h < 2 || !has_kappa(a))
 		return;
 	label(a, c, r, r.h - 1, " kappa");
 	draw_kappa(a, c, (struct rect){ plot.x, r.y + r.h - 1, plot.w, 1 }, &s, coming, &low);
@@ -212,9 +219,11 @@ say_time_left(const struct app *a, char *buf, size_t size)
 	buf[0] = 0;
 	sampler_progress(a->sampler, &g);
 	left = n->on && !n->done ? n->on->total - n->step : 0;
-	if (left <= 0 || g.step_ms <= 0)
+	if (left <= 0 || (g.step_ms <= 0 && g.net_ms <= 0))
 		return;
 	s = (a->priv->fixed_ms >= 0 ? a->priv->fixed_ms : fmax(g.step_ms, g.net_ms)) * left / 1000;
+	if (s < .05)
+		return;
 	if (s < 10)
 		snprintf(buf, size, "end in %.1f s", s);
 	else if (s < 600)
@@ -262,7 +271,7 @@ put_next(struct app *a, struct canvas *c, struct rect r, int x, int y)
 	}
 	if (row && coming->zone && coming->zone[a->cursor.node->step - coming->first] == 3) {
 		canvas_put(c, r, x, y, STYLE_DIM, "noise removal, the last step");
-	} else if (row) {
+	} else if (row && has_kappa(a)) {
 		say_number(row->kappa, k, sizeof k);
 		canvas_printf(c, r, x, y, STYLE_DIM, "kappa %s%s", k, p->held ? ", a branch of its own" : " at these knobs");
 	}
@@ -305,6 +314,36 @@ timeline_status(struct app *a, struct canvas *c, struct rect r)
 
 /* --- keys --- */
 
+/* A command, with a number if count >= 0. */
+static bool
+run(struct app *a, const char *command, int count)
+{
+	char line[48];
+	struct error e = { 0 };
+
+	snprintf(line, sizeof line, count >= 0 ? "%s %d" : "%s", command, count);
+	if (app_command(a, line, &e))
+		app_say(a, true, "%s", e.msg);
+	return true;
+}
+
+bool
+timeline_click(struct app *a, int x, int y)
+{
+	const struct app_private *p = a->priv;
+	struct rect r = p->plot_area;
+	struct scale s;
+
+	if (!a->cursor.node || x < r.x || x >= r.x + r.w || y < r.y || y >= r.y + r.h)
+		return false;
+	s = scale_of(coming_leg(a), a->cursor.node, r.w);
+	a->focus = FOCUS_TIMELINE;
+	for (int step = s.total; step >= 0; step--)
+		if (column(&s, step) <= x - r.x)
+			return run(a, "goto", step);
+	return true;
+}
+
 static bool
 nudge_bound(struct app *a, int by)
 {
@@ -320,35 +359,24 @@ nudge_bound(struct app *a, int by)
 	return true;
 }
 
-static bool
-run(struct app *a, const char *command, int count)
-{
-	char line[48];
-	struct error e = { 0 };
-
-	snprintf(line, sizeof line, count > 0 ? "%s %d" : "%s", command, count);
-	if (app_command(a, line, &e))
-		app_say(a, true, "%s", e.msg);
-	return true;
-}
-
 bool
 timeline_key(struct app *a, const struct key *k, int count)
 {
 	const char *n = k->name;
+	int by = count > 0 ? count : 1;
 
 	if (strcmp(n, "<Left>") == 0 || strcmp(n, "h") == 0)
-		return run(a, "back", count);
+		return run(a, "back", by);
 	if (strcmp(n, "<Right>") == 0 || strcmp(n, "l") == 0)
-		return run(a, "step", count);
+		return run(a, "step", by);
 	if (strcmp(n, "<Up>") == 0 || strcmp(n, "k") == 0)
-		return run(a, "previous-token", count);
+		return run(a, "previous-token", by);
 	if (strcmp(n, "<Down>") == 0 || strcmp(n, "j") == 0)
-		return run(a, "next-token", count);
+		return run(a, "next-token", by);
 	if (strcmp(n, "<Home>") == 0)
-		return run(a, "first", 0);
+		return run(a, "first", -1);
 	if (strcmp(n, "<End>") == 0)
-		return run(a, "last", 0);
+		return run(a, "last", -1);
 	if (strcmp(n, "[") == 0 || strcmp(n, "]") == 0) {
 		a->priv->bound = n[0] == ']';
 		app_say(a, false, "+ and - move the bound between %s noise", a->priv->bound ? "middle and low" : "high and middle");

@@ -47,6 +47,23 @@ draw(struct app *a, struct canvas *c, struct rect r)
 	knobs_draw(a, c, (struct rect){ r.x, y + n.plot + n.status, r.w, 1 });
 }
 
+/* A click goes to what was drawn there; true: it was a click. */
+static bool
+mouse(struct app *a, const struct key *k)
+{
+	int x, y;
+
+	if (key_at(k, "Drag", &x, &y)) {
+		text_click(a, x, y, true);
+		return true;
+	}
+	if (!key_at(k, "Click", &x, &y))
+		return false;
+	if (!text_click(a, x, y, false) && !timeline_click(a, x, y))
+		knobs_click(a, x, y);
+	return true;
+}
+
 static bool
 key(struct app *a, const struct key *k, int count)
 {
@@ -61,6 +78,8 @@ key(struct app *a, const struct key *k, int count)
 			a->focus = FOCUS_SAMPLE;
 		return true;
 	}
+	if (mouse(a, k))
+		return true;
 	switch (a->focus) {
 	case FOCUS_KNOBS:
 		return knobs_key(a, k, count);

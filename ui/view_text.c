@@ -424,6 +424,7 @@ draw_page(struct app *a, struct text_page *t, struct canvas *c, struct rect in)
 	lines = lay_out(a, t, &pen);
 	p->text_top = scroll(p, lines, p->row_of[a->cursor.pos], text.h);
 	p->text_rows = text.h;
+	p->text_area = text;
 	p->text_lines = lines;
 	pen = (struct pen){ .c = c, .r = text, .width = pen.width, .top = p->text_top };
 	lay_out(a, t, &pen);
@@ -488,6 +489,27 @@ vertical(struct app *a, int lines)
 }
 
 bool
+text_click(struct app *a, int x, int y, bool drag)
+{
+	struct app_private *p = a->priv;
+	struct rect r = p->text_area;
+	int to;
+
+	if (!a->cursor.node || x < r.x || x >= r.x + r.w || y < r.y || y >= r.y + r.h)
+		return false;
+	to = at_cell(p, y - r.y + p->text_top, x - r.x);
+	a->focus = FOCUS_SAMPLE;
+	if (to < 0)
+		return true;
+	if (!drag)
+		a->cursor.select_from = -1;
+	else if (a->cursor.select_from < 0)
+		a->cursor.select_from = a->cursor.pos;
+	cursor_pos(a, to);
+	return true;
+}
+
+bool
 text_key(struct app *a, const struct key *k, int count)
 {
 	const char *n = k->name;
@@ -501,6 +523,10 @@ text_key(struct app *a, const struct key *k, int count)
 		vertical(a, -by);
 	else if (strcmp(n, "<Down>") == 0 || strcmp(n, "j") == 0)
 		vertical(a, by);
+	else if (strcmp(n, "<WheelUp>") == 0)
+		vertical(a, -3);
+	else if (strcmp(n, "<WheelDown>") == 0)
+		vertical(a, 3);
 	else if (strcmp(n, "<PgUp>") == 0)
 		vertical(a, -page);
 	else if (strcmp(n, "<PgDn>") == 0)

@@ -21,14 +21,14 @@ say_number(double v, char *buf, size_t size)
 		snprintf(buf, size, "-");
 	else if (v == 0 || v == 1)
 		snprintf(buf, size, "%g", v);
-	else if (m >= 100)
+	else if (m >= 99.95)
 		snprintf(buf, size, "%.0f", v);
-	else if (m >= 10)
+	else if (m >= 9.995)
 		snprintf(buf, size, "%.1f", v);
-	else if (m >= .9995)
+	else if (m >= .995)
 		snprintf(buf, size, "%.2f", v);
-	else if (m >= .01)
-		snprintf(buf, size, m < .1 ? "%.3f" : "%.2f", v);
+	else if (m >= .00995)
+		snprintf(buf, size, m < .0995 ? "%.3f" : "%.2f", v);
 	else if (m >= .00095)
 		snprintf(buf, size, "%.4f", v);
 	else
