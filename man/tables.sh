@@ -1,14 +1,15 @@
 #!/bin/sh
-# tables.sh LISTS PAGE: print the manual page with everything between
-# `.\" begin NAME` and `.\" end NAME` replaced by what `LISTS mdoc NAME` says.
-exec awk -v lists="$1" '
-	/^\.\\" end / { skip = 0 }
+# tables.sh LISTS FORMAT FILE: print FILE with everything between its lines
+# `begin NAME` and `end NAME` (comments) replaced by what `LISTS FORMAT NAME`
+# says: the tables of the manual, the words of the completions.
+exec awk -v lists="$1 $2" '
+	/^(\.\\"|#) end / { skip = 0 }
 	!skip { print }
-	/^\.\\" begin / {
+	/^(\.\\"|#) begin / {
 		skip = 1
-		command = lists " mdoc " $3
+		command = lists " " $3
 		while ((command | getline line) > 0)
 			print line
 		if (close(command) != 0)
 			exit 1
-	}' "$2"
+	}' "$3"

@@ -1,0 +1,103 @@
+# bash completion for psiview.  The words between the marks come from the
+# program's own lists (make man-update) and are checked by make check.
+
+# begin words
+_psiview_subcommands='sample probe info verify export help'
+
+_psiview_options()
+{
+	case $1 in
+	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --record= --play= --terminal-info --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
+	sample) echo '--count= --preset= --recipe= --clamp= --format= --output= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
+	probe) echo '--threads= --in= --out= --positions= --raw --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
+	info) echo '--json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
+	verify) echo '--threads= --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
+	export) echo '--output= --dtype= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
+	help) echo '--help --version ' ;;
+	esac
+}
+
+_psiview_value()
+{
+	case $1 in
+	-n | --count) echo any ;;
+	-p | --preset) echo 'words:cap-0.01 rescale-0.05 loop-0.01 images images-masked ancestral pc greedy-tail' ;;
+	--recipe) echo any ;;
+	--clamp) echo any ;;
+	--format) echo 'words:text jsonl' ;;
+	-o | --output) echo file ;;
+	--batch) echo any ;;
+	-t | --threads) echo any ;;
+	--cache) echo any ;;
+	--in) echo file ;;
+	--out) echo file ;;
+	--positions) echo any ;;
+	--dtype) echo 'words:f32 bf16 f16' ;;
+	--tokenizer) echo file ;;
+	--algo) echo any ;;
+	--noise) echo 'words:log-linear cosine' ;;
+	--eps) echo any ;;
+	--length) echo any ;;
+	--heads) echo any ;;
+	--mask) echo any ;;
+	--classes) echo any ;;
+	--theme) echo 'words:auto dark light mono' ;;
+	--record) echo file ;;
+	--play) echo file ;;
+	--kappa) echo any ;;
+	--zone-high) echo any ;;
+	--zone-mid) echo any ;;
+	--zone-low) echo any ;;
+	--per) echo 'words:none conf informed' ;;
+	--profile) echo any ;;
+	--high) echo any ;;
+	--middle) echo any ;;
+	--steps) echo any ;;
+	--removal) echo 'words:ancestral greedy none' ;;
+	--top-p) echo any ;;
+	--top-k) echo any ;;
+	--temperature) echo any ;;
+	--cfg) echo any ;;
+	--cfg-mix) echo 'words:x-theta posterior' ;;
+	--label) echo any ;;
+	--d3pm-compat) echo 'words:off on' ;;
+	--seed) echo any ;;
+	--first) echo any ;;
+	--weights) echo 'words:ema raw' ;;
+	esac
+}
+# end words
+
+_psiview()
+{
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} sub=screen word
+	# "--name=value" arrives as three words where = breaks words.
+	if [[ $current == = ]]; then
+		current=
+	elif [[ $previous == = ]] && ((COMP_CWORD >= 2)); then
+		previous=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		[[ " $_psiview_subcommands " == *" $word "* ]] && sub=$word && break
+	done
+	local kind
+	kind=$(_psiview_value "$previous")
+	COMPREPLY=()
+	case $kind in
+	file) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+	words:*) mapfile -t COMPREPLY < <(compgen -W "${kind#words:}" -- "$current") ;;
+	any) ;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(_psiview_options "$sub")" -- "$current")
+			[[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
+		elif [[ $sub == help ]] || { [[ $sub == screen ]] && ((COMP_CWORD == 1)); }; then
+			mapfile -t COMPREPLY < <(compgen -W "$_psiview_subcommands" -- "$current")
+			[[ $sub == help ]] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		fi
+		;;
+	esac
+}
+complete -o filenames -F _psiview psiview
