@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/rng.h"
 #include "check.h"
 #include "text/show.h"
 #include "text_util.h"
@@ -66,6 +67,50 @@ works(const struct tokenizer *t)
 	return ok;
 }
 
+static struct noise where = { .seed = 5 };
+
+static unsigned
+rnd(size_t n)
+{
+	where.pos++;
+	return (unsigned)noise_token(&where, STAGE_DATA, (int)n);
+}
+
+/* Copies of a good file with bytes changed, taken out, put in or cut off: each opens or is refused. */
+static void
+mutate(const char *path)
+{
+	static const char piece[] = "{}[],:\"0-9e\\u\xc4\xff null";
+	size_t n = 0, bytes;
+	char *good = read_text(path, &n), *s = malloc(n + 8);
+	int bad = 0, opened = 0;
+	struct tokenizer *t;
+	struct error e;
+
+	for (int k = 0; good && s && n && k < 300; k++) {
+		memcpy(s, good, bytes = n);
+		for (unsigned i = rnd(3) + 1; i > 0; i--) {
+			size_t at = rnd(bytes), how = rnd(8);
+			if (how == 0 && bytes > 2) {
+				memmove(s + at, s + at + 1, --bytes - at);
+			} else if (how == 1 && bytes < n + 8) {
+				memmove(s + at + 1, s + at, bytes++ - at);
+			} else if (how == 2 && rnd(4) == 0) {
+				bytes = at + 1;
+			} else {
+				s[at] = how < 6 ? piece[rnd(sizeof piece - 1)] : (char)rnd(256);
+			}
+		}
+		enum status st = tok_from_json((const uint8_t *)s, bytes, &t, &e);
+		bad += st == ST_OK ? !works(t) : st != ST_CKPT || t;
+		opened += st == ST_OK;
+		tok_free(t);
+	}
+	CHECK(good && !bad, "%s: 300 damaged copies, %d of them open", base_name(path), opened);
+	free(good);
+	free(s);
+}
+
 static bool
 one_line(const char *msg, const char *path)
 {
@@ -88,6 +133,8 @@ run(const char *path, const char *expect, const char *why)
 	CHECK(good && now() - start < 2, "%s (%s): %s", base_name(path), expect, why);
 	printf("# %s\n", st == ST_OK ? "opened" : e.msg);
 	tok_free(t);
+	if (strcmp(expect, "ok") == 0)
+		mutate(path);
 }
 
 static int

@@ -172,9 +172,35 @@ test_around(void)
 	CHECK(finds(&c, NULL, TOK_IDS, 77, -1, "77 tokens"), "nothing known: says how many tokens");
 }
 
+/* Real checkpoints: what they carry is found, in every one that opens. */
+static void
+test_checkpoints(const char *golden)
+{
+	struct paths files = { 0 };
+	struct config_override none;
+	struct tokenizer *t;
+	struct ckpt *c;
+
+	config_override_init(&none);
+	find_files(golden, &files);
+	for (size_t i = 0; i < files.n; i++) {
+		const char *p = files.p[i];
+		if (!ends_with(p, ".ckpt") || strstr(p, "/hostile/") || ckpt_open(p, &none, &c, &err) != ST_OK)
+			continue;
+		enum status st = tokenizer_find(c, NULL, &t, note, sizeof note, &err);
+		bool inside = c->tok_kind != CKPT_TOK_NONE;
+		CHECK(st == ST_OK && t->n <= c->config.vocab && (!inside || (t->kind != TOK_IDS && strstr(note, "from the checkpoint"))),
+		      "%s: %s", base_name(p), st == ST_OK ? note : err.msg);
+		tok_free(st == ST_OK ? t : NULL);
+		ckpt_close(c);
+	}
+	free_paths(&files);
+}
+
 int
 main(void)
 {
+	const char *golden = getenv("PSIVIEW_GOLDEN");
 	char data[64];
 
 	if (!mkdtemp(folder)) {
@@ -186,6 +212,7 @@ main(void)
 	test_option();
 	test_inside();
 	test_around();
+	test_checkpoints(golden ? golden : "tests/golden");
 	static const char *const made[] = { "data/psiview/tokenizers/small", "data/psiview/tokenizers/lab", "data/psiview/tokenizers",
 					    "data/psiview", "data", "x", "ckpt", "secret", "" };
 	int left = 0;
