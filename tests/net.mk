@@ -2,9 +2,10 @@ check_PROGRAMS += tests/test_net
 tests_test_net_SOURCES = tests/test_net.c tests/dit_reference.c tests/dit_reference.h
 TESTS += tests/test_net
 
-check_PROGRAMS += tests/test_golden_net
+check_PROGRAMS += tests/test_golden_net tests/test_hostile_net
+tests_test_hostile_net_SOURCES = tests/test_hostile_net.c
 tests_test_golden_net_SOURCES = tests/test_golden_net.c tests/golden.h
-TESTS += tests/test_golden_net
+TESTS += tests/test_golden_net tests/test_hostile_net
 EXTRA_DIST += \
 	tests/golden/text/ar-text8-small.ckpt tests/golden/text/ar-text8-small.golden.safetensors \
 	tests/golden/text/sedd-text8-small.ckpt tests/golden/text/sedd-text8-small.golden.safetensors \

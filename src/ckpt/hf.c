@@ -28,8 +28,11 @@ read_json(const char *dir, const char *name, int depth, json_t **out, struct err
 	if (!st)
 		st = json_parse(m.p ? m.p : (const uint8_t *)"", m.bytes, depth, out, e);
 	map_done(&m);
-	if (!st && !json_is_object(*out))
+	if (!st && !json_is_object(*out)) {
+		json_decref(*out);
+		*out = NULL;
 		st = error_set(e, ST_CKPT, "not a JSON object");
+	}
 	if (st)
 		error_prefix(e, name);
 	free(path);
