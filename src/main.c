@@ -1,8 +1,402 @@
-/* main.c: options and wiring. */
+/*
+ * main.c: options and wiring.  The only file that prints to the standard
+ * streams on its own account and decides the program's status.
+ */
+#include "config.h"
+
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run/export.h"
+#include "run/info.h"
+#include "run/open.h"
+#include "run/sample.h"
+#include "run/settings.h"
+#include "run/verify.h"
+#include "ui/app.h"
+#include "ui/term.h"
+
+static volatile sig_atomic_t interrupted;   /* the signal that asked to stop */
+
+/* ---- messages ---- */
+
+static int
+fail(enum status st, const struct error *e)
+{
+	fprintf(stderr, "psiview: %s\n", e->msg[0] ? e->msg : "failed");
+	return (int)st;
+}
+
+/* Print a malloced page; output that cannot be written is a failure. */
+static int
+print_page(char *text)
+{
+	struct error e = { .code = ST_OK };
+	bool ok = text && fputs(text, stdout) >= 0 && fflush(stdout) == 0;
+
+	if (!text)
+		error_set(&e, ST_MEMORY, "out of memory");
+	else if (!ok)
+		error_set(&e, ST_FAIL, "standard output cannot be written");
+	free(text);
+	return e.code == ST_OK ? 0 : fail(e.code, &e);
+}
+
+static int
+print_version(void)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (f) {
+		fputs(PACKAGE_STRING "\n", f);
+		fclose(f);
+	}
+	return print_page(text);
+}
+
+static int
+run_help(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	enum sub sub = SUB_VIEW;
+
+	if (s->file && (sub = subcommand_find(s->file)) == SUB_COUNT)
+		return fail(error_set(&e, ST_USAGE, "there is no command '%s' (see psiview help)", s->file), &e);
+	return print_page(option_help(sub));
+}
+
+/* ---- opening ---- */
+
+static struct open_setup
+open_setup_for(const struct settings *s)
+{
+	struct open_setup setup = { .path = s->file, .tokenizer = settings_text(s, OPT_TOKENIZER),
+		.threads = (int)settings_int(s, OPT_THREADS, 0) };
+
+	settings_override(s, &setup.override);
+	return setup;
+}
+
+static enum status
+open_for(const struct settings *s, struct opened **o, struct error *e)
+{
+	struct open_setup setup = open_setup_for(s);
+
+	return open_run(&setup, o, e);
+}
+
+/* The recipe of the settings over what suits the model, checked. */
+static enum status
+recipe_for(const struct settings *s, const struct opened *o, struct recipe *r, struct error *e)
+{
+	char hash[80], own[65];
+	const char *line = settings_text(s, OPT_RECIPE);
+
+	recipe_default(o->ema, false, r);
+	enum status st = settings_recipe(s, r, e);
+	if (st == ST_OK)
+		st = recipe_check(r, open_model(o, r->raw), e);
+	if (st != ST_OK || !line || !recipe_line_value(line, "ckpt", hash, sizeof hash))
+		return st;
+	if (ckpt_hash(o->ckpt, o->ckpt->n_ema > 0 && !r->raw, own, NULL) == ST_OK && strcmp(own, hash) != 0)
+		fprintf(stderr, "psiview: warning: the recipe was made with another checkpoint\n");
+	return ST_OK;
+}
+
+static enum status
+clamps_for(const struct settings *s, const struct opened *o, struct edit **edit, int *n, struct error *e)
+{
+	enum status st = ST_OK;
+
+	*edit = NULL;
+	*n = 0;
+	for (size_t i = 0; i < s->n && st == ST_OK; i++)
+		if (s->set[i].option == OPT_CLAMP)
+			st = sample_clamp(s->set[i].value, o->tok, o->ema->L, edit, n, e);
+	return st;
+}
+
+/* ---- sample ---- */
+
+static void
+interrupt(int sig)
+{
+	interrupted = sig;
+}
+
+/* The first signal asks to stop, the second does what it always does. */
+static void
+catch_signals(void)
+{
+	static const int which[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = interrupt, .sa_flags = SA_RESETHAND };
+
+	sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < sizeof which / sizeof *which; i++)
+		sigaction(which[i], &sa, NULL);
+}
+
+static void
+show_progress(void *arg, const struct sample_progress *p)
+{
+	char line[120], eta[32] = "";
+	int *width = arg;
+
+	if (p->eta >= 0)
+		snprintf(eta, sizeof eta, "  %d:%02d left", (int)p->eta / 60, (int)p->eta % 60);
+	int n = snprintf(line, sizeof line, "sample %d-%d of %d  step %d/%d%s", p->first + 1, p->first + p->samples, p->total,
+	                 p->step, p->steps, eta);
+	fprintf(stderr, "\r%s%*s", line, *width > n ? *width - n : 0, "");
+	fflush(stderr);
+	*width = n;
+}
+
+static void
+show_summary(const struct sample_summary *s, int width)
+{
+	double n = s->samples > 0 ? s->samples : 1;
+
+	fprintf(stderr, "\r%*s\r", width, "");
+	if (s->samples > 0)
+		fprintf(stderr, "%d sample%s in %.1f s: entropy %.2f, %.1f network calls, %.0f head rows each\n", s->samples,
+		        s->samples == 1 ? "" : "s", s->seconds, s->entropy, (double)s->nfe / n, (double)s->rows / n);
+}
+
+static enum status
+sample(const struct settings *s, const struct opened *o, struct outfile *out, struct error *e)
+{
+	const char *format = settings_text(s, OPT_FORMAT);
+	struct sample_summary sum = { 0 };
+	struct edit *clamp;
+	bool tty = isatty(STDERR_FILENO);
+	int width = 0;
+	struct sample_setup setup = { .o = o, .count = (int)settings_int(s, OPT_COUNT_N, 1),
+		.batch = (int)settings_int(s, OPT_BATCH, 0), .jsonl = format && strcmp(format, "jsonl") == 0, .out = out,
+		.progress = tty ? show_progress : NULL, .arg = &width, .stop = &interrupted };
+	enum status st = recipe_for(s, o, &setup.recipe, e);
+
+	if (st != ST_OK)
+		return st;
+	st = clamps_for(s, o, &clamp, &setup.n_clamp, e);
+	setup.clamp = clamp;
+	if (st == ST_OK)
+		st = sample_run(&setup, &sum, e);
+	if (tty)
+		show_summary(&sum, width);
+	free(clamp);
+	return st;
+}
+
+static int
+run_sample(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	struct opened *o = NULL;
+	struct outfile *out = NULL;
+	enum status st = outfile_open(settings_text(s, OPT_OUTPUT), &out, &e);
+
+	catch_signals();
+	if (st == ST_OK)
+		st = open_for(s, &o, &e);
+	if (st == ST_OK)
+		st = sample(s, o, out, &e);
+	open_done(o);
+	if (st == ST_OK)
+		st = outfile_commit(out, &e);
+	else
+		outfile_abort(out);
+	if (interrupted) {
+		signal(interrupted, SIG_DFL);
+		raise(interrupted);
+	}
+	if (st == ST_CANCELLED) /* the reader of our pipe has gone, and knows it */
+		return ST_FAIL;
+	return st == ST_OK ? 0 : fail(st, &e);
+}
+
+/* ---- the screen ---- */
+
+static int
+show(const struct settings *s, const struct opened *o, struct sampler *sampler, const struct recipe *r, struct error *e)
+{
+	const char *slash = strrchr(o->path, '/'), *theme = settings_text(s, OPT_THEME);
+	struct app_setup setup = { .ckpt = o->ckpt, .model = o->ema, .model_raw = o->raw, .tok = o->tok, .sampler = sampler,
+		.recipe = *r, .name = slash && slash[1] ? slash + 1 : o->path, .tok_note = o->tok_note };
+	struct term_options t = { .no_probe = settings_flag(s, OPT_NO_PROBE), .plain = settings_flag(s, OPT_PLAIN),
+		.mouse = settings_flag(s, OPT_MOUSE), .theme = theme ? theme : "auto",
+		.record = settings_text(s, OPT_RECORD), .play = settings_text(s, OPT_PLAY) };
+	struct edit *clamp;
+	struct app *app = NULL;
+	enum status st = clamps_for(s, o, &clamp, &setup.n_clamp, e);
+	int rc;
+
+	setup.clamp = clamp;
+	if (st == ST_OK)
+		st = app_new(&setup, &app, e);
+	rc = st == ST_OK ? term_run(app, &t, e) : (int)st;
+	app_free(app);
+	free(clamp);
+	return rc;
+}
+
+static int
+run_view(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	struct sampler_setup setup = { .samples = (int)settings_int(s, OPT_COUNT_N, 1),
+		.cache_bytes = settings_size(s, OPT_CACHE, 0) };
+	struct sampler *sampler = NULL;
+	struct opened *o = NULL;
+	struct recipe r;
+	int rc = (int)open_for(s, &o, &e);
+
+	if (rc == 0)
+		rc = (int)recipe_for(s, o, &r, &e);
+	if (rc == 0) {
+		r.samples = setup.samples;
+		setup.ema = o->ema;
+		setup.raw = o->raw;
+		sampler = sampler_new(&setup, &e);
+		rc = sampler ? show(s, o, sampler, &r, &e) : (int)e.code;
+	}
+	sampler_free(sampler);
+	open_done(o);
+	if (rc > 128) { /* a signal ended it: what started us shall see that */
+		signal(rc - 128, SIG_DFL);
+		raise(rc - 128);
+	}
+	return rc > 0 && rc <= (int)ST_NUMERIC ? fail((enum status)rc, &e) : rc;
+}
+
+/* ---- about files ---- */
+
+/* These want a file; the demo would be a surprise. */
+static enum status
+need_file(const struct settings *s, struct error *e)
+{
+	const struct subcommand *c = &subcommand_list[s->sub];
+
+	return s->file ? ST_OK : error_set(e, ST_USAGE, "which file? (psiview %s %s)", c->name, c->args);
+}
+
+static int
+run_info(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	struct open_setup setup = open_setup_for(s);
+	struct opened *o = NULL;
+	enum status st = need_file(s, &e);
+
+	if (st == ST_OK)
+		st = open_ckpt(&setup, &o, &e);
+	if (st == ST_OK) {
+		struct info_options io = { .json = settings_flag(s, OPT_JSON),
+			.tokenizer = o->tok->kind == TOK_IDS ? NULL : o->tok_note };
+		st = info_print(stdout, o->ckpt, &io, &e);
+		if (st == ST_CKPT)
+			error_prefix(&e, o->path);
+	}
+	open_done(o);
+	return st == ST_OK ? 0 : fail(st, &e);
+}
+
+static int
+run_verify(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	struct open_setup setup = open_setup_for(s);
+	struct pool *pool = NULL;
+	enum status st = need_file(s, &e);
+
+	if (st == ST_OK) {
+		pool = pool_new(setup.threads);
+		st = verify_run(stdout, s->file, &setup.override, pool, &e);
+		if (st != ST_OK)
+			error_prefix(&e, s->file);
+	}
+	pool_free(pool);
+	return st == ST_OK ? 0 : fail(st, &e);
+}
+
+static int
+run_export(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	struct open_setup setup = open_setup_for(s);
+	struct export_options eo;
+	const char *out = settings_text(s, OPT_OUTPUT), *dtype = settings_text(s, OPT_DTYPE);
+	enum status st = need_file(s, &e);
+	bool in_error = false;
+
+	export_options_init(&eo);
+	eo.raw = settings_flag(s, OPT_RAW);
+	if (st == ST_OK && !out)
+		st = error_set(&e, ST_USAGE, "where to? (-o FILE)");
+	if (st == ST_OK && dtype && !export_dtype(dtype, &eo.dtype))
+		st = error_set(&e, ST_USAGE, "--dtype '%s': no such type", dtype);
+	if (st == ST_OK) {
+		st = export_run(s->file, out, &setup.override, &eo, &in_error, &e);
+		if (st != ST_OK)
+			error_prefix(&e, in_error ? s->file : out);
+	}
+	return st == ST_OK ? 0 : fail(st, &e);
+}
+
+static int
+run_terminal_info(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	enum status st = term_info(settings_flag(s, OPT_NO_PROBE), stdout, &e);
+
+	return st == ST_OK ? 0 : fail(st, &e);
+}
+
+/* ---- which ---- */
+
+static int
+run(const struct settings *s)
+{
+	bool screen = settings_flag(s, OPT_PLAIN) || isatty(STDOUT_FILENO);
+
+	if (settings_flag(s, OPT_HELP))
+		return print_page(option_help(s->sub));
+	if (settings_flag(s, OPT_VERSION))
+		return print_version();
+	if (settings_flag(s, OPT_PRINT_CONFIG))
+		return print_page(settings_print(s));
+	if (settings_flag(s, OPT_TERMINAL_INFO))
+		return run_terminal_info(s);
+	switch (s->sub) {
+	case SUB_VIEW:
+		return screen ? run_view(s) : run_sample(s);
+	case SUB_SAMPLE:
+		return run_sample(s);
+	case SUB_INFO:
+		return run_info(s);
+	case SUB_VERIFY:
+		return run_verify(s);
+	case SUB_EXPORT:
+		return run_export(s);
+	default:
+		return run_help(s);
+	}
+}
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	return 0;
+	struct settings s;
+	struct error e = { .code = ST_OK };
+
+	term_locale();
+	signal(SIGPIPE, SIG_IGN);
+	enum status st = settings_parse(argc, argv, &s, &e);
+	int rc = st == ST_OK ? run(&s) : fail(st, &e);
+	settings_done(&s);
+	return rc;
 }

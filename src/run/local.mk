@@ -9,6 +9,7 @@ libpsiview_a_SOURCES += \
 	src/run/features.h \
 	src/run/info.c \
 	src/run/info.h \
+	src/run/open.c \
 	src/run/open.h \
 	src/run/options.c \
 	src/run/options.h \

@@ -31,7 +31,8 @@ struct opened {
 
 /* Errors carry the path: "FILE: reason". */
 enum status open_run(const struct open_setup *s, struct opened **out, struct error *e);
-/* Only map the file and read its configuration: pool, models and tokenizer stay NULL. */
+/* Only map the file, read its configuration and find its tokenizer: the
+ * network is not looked at, pool and models stay NULL. */
 enum status open_ckpt(const struct open_setup *s, struct opened **out, struct error *e);
 void open_done(struct opened *o);
 
