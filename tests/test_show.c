@@ -24,7 +24,8 @@ describe(const struct shown *s, int n, char *out, size_t size)
 			out[k++] = s[i].text[j] == '\n' ? '/' : s[i].text[j];
 		if (s[i].owner != i)
 			k += (size_t)snprintf(out + k, size - k, "<%d", s[i].owner);
-		k += (size_t)snprintf(out + k, size - k, "%s%s%s", s[i].special ? "*" : "", s[i].stand_in ? "?" : "", s[i].undrawn ? "." : "");
+		k += (size_t)snprintf(out + k, size - k, "%s%s%s", s[i].special ? "*" : "", s[i].stand_in ? "?" : "",
+				      s[i].undrawn ? "." : "");
 	}
 	snprintf(out + k, size - k, "|");
 }
@@ -63,7 +64,8 @@ test_split(void)
 {
 	struct tokenizer *t = tok_bytes();
 
-	CHECK(shows_bytes(t, "a\xc3\xa9z", 0, "|a|\xc3\xa9|<1|z|"), "a character over two tokens is drawn by the first");
+	CHECK(shows_bytes(t, "a\xc3\xa9z", 0, "|a|\xc3\xa9|<1|z|"),
+	      "a character over two tokens is drawn by the first");
 	CHECK(shows_bytes(t, "\xf0\x9f\x91\xa9", 0, "|\xf0\x9f\x91\xa9|<0|<0|<0|"), "over four");
 	CHECK(shows_bytes(t, "\xe6\x97x", 0, "|\xef\xbf\xbd?|<0|x|"), "an incomplete one is one U+FFFD");
 	CHECK(shows_bytes(t, "\xe6\x97x", SHOW_ASCII, "|??|<0|x|"), "an incomplete one in ASCII");
@@ -76,7 +78,8 @@ test_split(void)
 	CHECK(shows_bytes(t, "\xe2\x80\xae", 0, "|<202E>?|<0|<0|"), "a change of direction never reaches the terminal");
 	CHECK(shows_bytes(t, "a b", 0, "|a|_|b|"), "a space is the cell of its token");
 	CHECK(shows_bytes(t, "a\nb\n", 0, "|a|/|b|/|"), "line breaks");
-	CHECK(shows_bytes(t, "\n", SHOW_NEWLINE_MARK, "|\xe2\x86\xb5/|") && shows_bytes(t, "\n", SHOW_NEWLINE_MARK | SHOW_ASCII, "|$/|"),
+	CHECK(shows_bytes(t, "\n", SHOW_NEWLINE_MARK, "|\xe2\x86\xb5/|") &&
+		  shows_bytes(t, "\n", SHOW_NEWLINE_MARK | SHOW_ASCII, "|$/|"),
 	      "line breaks with a mark");
 	CHECK(shows_bytes(t, "\t\x1b\x7f", 0, "|\xe2\x90\x89?|\xe2\x90\x9b?|\xe2\x90\xa1?|"), "control characters");
 	CHECK(shows_bytes(t, "\t\x1b\x7f", SHOW_ASCII, "|^I?|^[?|^??|"), "control characters in ASCII");
@@ -97,8 +100,10 @@ test_kinds(void)
 	tok_free(t);
 	tok_free(i);
 	tok_free(p);
-	static const char json[] = "{\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
-		"\"decoder\":{\"type\":\"WordPiece\"},\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[UNK]\":0,\"a\":1,\"##b\":2,\".\":3}}}";
+	static const char json[] =
+	    "{\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+	    "\"decoder\":{\"type\":\"WordPiece\"},\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[UNK]\":0,\"a\":1,"
+	    "\"##b\":2,\".\":3}}}";
 	if (CHECK(tok_from_json((const uint8_t *)json, sizeof json - 1, &t, NULL) == ST_OK, "a small WordPiece")) {
 		CHECK(shows(t, IDS(1, 2, 1, 3, 9), 0, "|a|b|_a|.|_<9>|"), "wordpiece: spaces between words only");
 		tok_free(t);
@@ -108,8 +113,10 @@ test_kinds(void)
 static void
 test_one(void)
 {
-	static const char json[] = "[\" lazy\",\"\\n\\t\",\"e\\u0301\",\"\\u0301\",\"\\u200b\",\"[MASK]\",\"\xf0\x9f\x91\xa9\"]";
-	static const char *const want[] = { " lazy", "\\n\\t", "e\xcc\x81", "\xe2\x97\x8c\xcc\x81", "<200B>", "[MASK]", "\xf0\x9f\x91\xa9" };
+	static const char json[] =
+	    "[\" lazy\",\"\\n\\t\",\"e\\u0301\",\"\\u0301\",\"\\u200b\",\"[MASK]\",\"\xf0\x9f\x91\xa9\"]";
+	static const char *const want[] = { " lazy", "\\n\\t", "e\xcc\x81", "\xe2\x97\x8c\xcc\x81", "<200B>",
+					    "[MASK]", "\xf0\x9f\x91\xa9" };
 	struct tokenizer *t, *b = tok_bytes();
 	char s[32];
 	int bad = 0;
@@ -121,8 +128,10 @@ test_one(void)
 	CHECK(!bad, "show_one");
 	show_one(b, 0xe6, 0, s, sizeof s);
 	CHECK(strcmp(s, "\\xE6") == 0, "show_one: an incomplete character");
-	CHECK(show_one(t, 6, 0, s, 4) == 0 && !s[0] && show_one(t, 0, 0, s, 4) == 3 && strcmp(s, " la") == 0, "show_one: cuts at characters");
-	CHECK(show_one(t, -1, 0, s, sizeof s) == 0 && show_one(t, 77, 0, s, sizeof s) == 4, "show_one: undrawn, unknown");
+	CHECK(show_one(t, 6, 0, s, 4) == 0 && !s[0] && show_one(t, 0, 0, s, 4) == 3 && strcmp(s, " la") == 0,
+	      "show_one: cuts at characters");
+	CHECK(show_one(t, -1, 0, s, sizeof s) == 0 && show_one(t, 77, 0, s, sizeof s) == 4,
+	      "show_one: undrawn, unknown");
 	tok_free(t);
 	tok_free(b);
 }
@@ -187,7 +196,8 @@ test_files(const char *golden)
 
 	find_files(golden, &files);
 	for (size_t i = 0; i < files.n; i++)
-		if (ends_with(files.p[i], "tokenizer.json") && !strstr(files.p[i], "/hostile/") && tok_open(files.p[i], &t, NULL) == ST_OK) {
+		if (ends_with(files.p[i], "tokenizer.json") && !strstr(files.p[i], "/hostile/") &&
+		    tok_open(files.p[i], &t, NULL) == ST_OK) {
 			test_random(base_name(files.p[i]), t);
 			tok_free(t);
 		}

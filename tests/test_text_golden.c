@@ -85,7 +85,8 @@ ids_equal(const int32_t *id, size_t n, const json_t *want)
 }
 
 static void
-encode_case(const struct tokenizer *t, const json_t *c, const json_t *text, const json_t *want, const json_t *or, struct tally *y)
+encode_case(const struct tokenizer *t, const json_t *c, const json_t *text, const json_t *want, const json_t *either,
+	    struct tally *y)
 {
 	struct error e;
 	int32_t *id;
@@ -99,7 +100,7 @@ encode_case(const struct tokenizer *t, const json_t *c, const json_t *text, cons
 	}
 	for (size_t i = 0, k = 0; i < n && k < sizeof got - 16; i++)
 		k += (size_t)snprintf(got + k, sizeof got - k, "%d ", id[i]);
-	bool ok = ids_equal(id, n, want) || (or && ids_equal(id, n, or)), unk = false;
+	bool ok = ids_equal(id, n, want) || (either && ids_equal(id, n, either)), unk = false;
 	if (!ok)
 		differs(y, c, "encoding", got, strlen(got));
 	for (size_t i = 0; i < n; i++)
@@ -107,7 +108,7 @@ encode_case(const struct tokenizer *t, const json_t *c, const json_t *text, cons
 	free(id);
 	/* strict encoding gives the same, unless it refuses */
 	enum status st = tok_encode(t, json_string_value(text), json_string_length(text), &id, &n, &e);
-	if (ok && (st == ST_OK ? !ids_equal(id, n, want) && !(or && ids_equal(id, n, or)) : !unk || st != ST_USAGE))
+	if (ok && (st == ST_OK ? !ids_equal(id, n, want) && !(either && ids_equal(id, n, either)) : !unk || st != ST_USAGE))
 		differs(y, c, "strict encoding", st == ST_OK ? "" : e.msg, st == ST_OK ? 0 : strlen(e.msg));
 	if (st == ST_OK)
 		free(id);
@@ -202,7 +203,8 @@ with_stem(const char *path, size_t len)
 	int n = 0;
 
 	for (int i = 0; i < n_tok; i++)
-		if (tok[i].path && same_folder(tok[i].path, path) && strncmp(base_name(tok[i].path), base_name(path), len) == 0) {
+		if (tok[i].path && same_folder(tok[i].path, path) &&
+		    strncmp(base_name(tok[i].path), base_name(path), len) == 0) {
 			lines_file(&tok[i], path);
 			n++;
 		}
@@ -270,7 +272,8 @@ token_bytes(const struct tokenizer *t, const json_t *c, struct tally *y)
 
 	json_array_foreach(hex, i, v) {
 		char h[256] = "";
-		const char *s = tok_bytes_of(t, (int32_t)json_integer_value(json_array_get(json_object_get(c, "ids"), i)), &n);
+		const char *s =
+		    tok_bytes_of(t, (int32_t)json_integer_value(json_array_get(json_object_get(c, "ids"), i)), &n);
 		for (size_t j = 0; s && j < n && j < 127; j++)
 			snprintf(h + 2 * j, 3, "%02x", (unsigned char)s[j]);
 		if (strcmp(h, json_string_value(v)) != 0)

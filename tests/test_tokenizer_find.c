@@ -93,8 +93,10 @@ test_option(void)
 	checkpoint(&c, 35, -1, "");
 	CHECK(finds(&c, "text8", TOK_TEXT8, 35, 4, "text8"), "option: a built-in one");
 	CHECK(finds(&c, "ids", TOK_IDS, 35, -1, "ids"), "option: ids");
-	CHECK(refuses(&c, "bytes", "bytes has 256 tokens, the checkpoint 35"), "option: one that is too large is refused");
-	CHECK(finds(&c, file("x/tokenizer.json", small_json), TOK_BPE, 4, -1, "only 4 tokens"), "option: a path; a small one is said to be so");
+	CHECK(refuses(&c, "bytes", "bytes has 256 tokens, the checkpoint 35"),
+	      "option: one that is too large is refused");
+	CHECK(finds(&c, file("x/tokenizer.json", small_json), TOK_BPE, 4, -1, "only 4 tokens"),
+	      "option: a path; a small one is said to be so");
 	CHECK(refuses(&c, "/nowhere/x", "/nowhere/x"), "option: a path that is not there");
 	CHECK(refuses(&c, file("x/bad.json", "{"), "bad JSON"), "option: a file that cannot be used");
 	file("data/psiview/tokenizers/mine.json", small_json);
@@ -115,9 +117,11 @@ test_inside(void)
 	c.tok_kind = CKPT_TOK_JSON;
 	c.tok_data = (const uint8_t *)small_json;
 	c.tok_bytes = sizeof small_json - 1;
-	CHECK(finds(&c, NULL, TOK_BPE, 4, 4, "from the checkpoint"), "inside: a tokenizer.json; the mask is the model's");
+	CHECK(finds(&c, NULL, TOK_BPE, 4, 4, "from the checkpoint"),
+	      "inside: a tokenizer.json; the mask is the model's");
 	c.tok_bytes -= 10;
-	CHECK(finds(&c, NULL, TOK_IDS, 35, 4, "inside the checkpoint: bad JSON"), "inside: a broken one, ids are shown");
+	CHECK(finds(&c, NULL, TOK_IDS, 35, 4, "inside the checkpoint: bad JSON"),
+	      "inside: a broken one, ids are shown");
 	c.tok_bytes += 10;
 	c.config.vocab = 3;
 	CHECK(finds(&c, NULL, TOK_IDS, 3, 4, "has 4 tokens, the checkpoint 3"), "inside: one that is too large");
@@ -157,7 +161,8 @@ test_around(void)
 	file("ckpt/some.model.tokenizer.json", NULL);
 	file("ckpt/vocab.txt", NULL);
 	checkpoint(&c, 5000, -1, "lab/small");
-	CHECK(finds(&c, NULL, TOK_IDS, 5000, -1, "has 4 tokens, the checkpoint 5000"), "one that is far too small is not taken");
+	CHECK(finds(&c, NULL, TOK_IDS, 5000, -1, "has 4 tokens, the checkpoint 5000"),
+	      "one that is far too small is not taken");
 	file("secret/tokenizer.json", small_json);
 	checkpoint(&c, 5, -1, "../../../secret");
 	CHECK(finds(&c, NULL, TOK_IDS, 5, -1, "ids are shown"), "a name in the file does not lead out of the folder");
@@ -189,7 +194,8 @@ test_checkpoints(const char *golden)
 			continue;
 		enum status st = tokenizer_find(c, NULL, &t, note, sizeof note, &err);
 		bool inside = c->tok_kind != CKPT_TOK_NONE;
-		CHECK(st == ST_OK && t->n <= c->config.vocab && (!inside || (t->kind != TOK_IDS && strstr(note, "from the checkpoint"))),
+		CHECK(st == ST_OK && t->n <= c->config.vocab &&
+			  (!inside || (t->kind != TOK_IDS && strstr(note, "from the checkpoint"))),
 		      "%s: %s", base_name(p), st == ST_OK ? note : err.msg);
 		tok_free(st == ST_OK ? t : NULL);
 		ckpt_close(c);
@@ -213,8 +219,8 @@ main(void)
 	test_inside();
 	test_around();
 	test_checkpoints(golden ? golden : "tests/golden");
-	static const char *const made[] = { "data/psiview/tokenizers/small", "data/psiview/tokenizers/lab", "data/psiview/tokenizers",
-					    "data/psiview", "data", "x", "ckpt", "secret", "" };
+	static const char *const made[] = { "data/psiview/tokenizers/small", "data/psiview/tokenizers/lab",
+					    "data/psiview/tokenizers", "data/psiview", "data", "x", "ckpt", "secret", "" };
 	int left = 0;
 	for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
 		left += rmdir(file(made[i], NULL)) != 0;

@@ -51,7 +51,8 @@ find_files(const char *folder, struct paths *out)
 
 	while (d && (ent = readdir(d))) {
 		if (ent->d_name[0] == '.' ||
-		    snprintf(path, sizeof path, "%s/%s", folder, ent->d_name) >= (int)sizeof path || stat(path, &sb) < 0)
+		    snprintf(path, sizeof path, "%s/%s", folder, ent->d_name) >= (int)sizeof path ||
+		    stat(path, &sb) < 0)
 			continue;
 		if (S_ISDIR(sb.st_mode)) {
 			find_files(path, out);

@@ -170,7 +170,8 @@ from_beside(struct search *s)
 	const char *path = s->c->path ? s->c->path : "", *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
 	static const char *const name[] = { "tokenizer.json", "vocab.json", "encoder.json", "vocab.txt" };
 
-	if (dot && (!slash || dot > slash + 1) && try_owned(s, mem_printf("%.*s.tokenizer.json", (int)(dot - path), path)))
+	if (dot && (!slash || dot > slash + 1) &&
+	    try_owned(s, mem_printf("%.*s.tokenizer.json", (int)(dot - path), path)))
 		return true;
 	for (size_t i = 0; s->c->dir && i < sizeof name / sizeof name[0]; i++)
 		if (try_owned(s, mem_printf("%s/%s", s->c->dir, name[i])))
@@ -291,7 +292,8 @@ from_option(struct search *s, const char *option, struct error *e)
 	if (st != ST_OK)
 		return st;
 	if (!take(s, t, false, option))
-		return s->no_memory ? error_set(e, ST_MEMORY, "out of memory") : error_set(e, ST_CKPT, "--tokenizer: %s", s->refused);
+		return s->no_memory ? error_set(e, ST_MEMORY, "out of memory")
+				    : error_set(e, ST_CKPT, "--tokenizer: %s", s->refused);
 	if (s->t->n < s->V - s->t->n / 8 - 8)
 		say(s, "tokenizer: %s (only %d tokens, the checkpoint has %d)", option, s->t->n, s->V);
 	else
@@ -300,9 +302,12 @@ from_option(struct search *s, const char *option, struct error *e)
 }
 
 enum status
-tokenizer_find(const struct ckpt *c, const char *option, struct tokenizer **out, char *note, size_t note_size, struct error *e)
+tokenizer_find(const struct ckpt *c, const char *option, struct tokenizer **out, char *note, size_t note_size,
+	       struct error *e)
 {
-	struct search s = { .c = c, .V = c->config.vocab, .named = option != NULL, .note = note, .note_size = note ? note_size : 0 };
+	struct search s = {
+		.c = c, .V = c->config.vocab, .named = option != NULL, .note = note, .note_size = note ? note_size : 0
+	};
 	enum status st = ST_OK;
 
 	*out = NULL;

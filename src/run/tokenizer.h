@@ -22,7 +22,7 @@
  * caller's (tok_free).  Errors: only about the option (ST_CKPT: it cannot be
  * read or does not fit the vocabulary) and ST_MEMORY.
  */
-enum status tokenizer_find(const struct ckpt *c, const char *option, struct tokenizer **out, char *note, size_t note_size,
-                           struct error *e);
+enum status tokenizer_find(const struct ckpt *c, const char *option, struct tokenizer **out, char *note,
+                           size_t note_size, struct error *e);
 
 #endif

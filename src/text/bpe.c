@@ -13,7 +13,8 @@
 #include "text/utf8.h"
 
 /* White_Space of Unicode, written out: \s of PCRE2 under UCP holds U+180E too. */
-#define WHITE "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+#define WHITE \
+	"\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 
 /* GPT-2's words: contractions, letters, numbers and the rest, each with the one
  * space before it; of a run of white space the last goes to what follows. */
@@ -236,8 +237,9 @@ consider(const struct bpe *b, struct bpe_scratch *s, uint32_t pos, uint32_t n)
 	if (next >= n)
 		return true;
 	const struct merge *m = find(b, s->symbol[pos].id, s->symbol[next].id);
-	return m->key == EMPTY || heap_push(s, (struct candidate){ .rank = m->rank, .pos = pos, .left = s->symbol[pos].id,
-								    .right = s->symbol[next].id, .product = m->product });
+	struct candidate c = { .rank = m->rank, .pos = pos, .left = s->symbol[pos].id, .right = s->symbol[next].id,
+			       .product = m->product };
+	return m->key == EMPTY || heap_push(s, c);
 }
 
 /* Merge symbols 0..n-1 until nothing is left to merge: always the pair of the

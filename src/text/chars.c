@@ -25,7 +25,8 @@ finish(struct tokenizer *t, bool ok)
 struct tokenizer *
 tok_text8(void)
 {
-	static const char *const special[] = { "[CLS]", "[SEP]", "[BOS]", "[EOS]", "[MASK]", "[PAD]", "[RESERVED]", "[UNK]" };
+	static const char *const special[] = { "[CLS]", "[SEP]", "[BOS]", "[EOS]", "[MASK]", "[PAD]", "[RESERVED]",
+					       "[UNK]" };
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz ";
 	struct tokenizer *t = tok_new(TOK_TEXT8);
 	bool ok = t != NULL;

@@ -37,10 +37,12 @@ encode_unknown(struct encoding *c, const char *s, size_t n)
 	const char *name = tok_kind_name(c->t->kind);
 	size_t len = n ? utf8_next(s, n, &ch) : 0;
 	if (len == n && n && ch != UTF8_BAD && uc_is_general_category(ch, UC_OTHER))
-		return error_set(c->e, ST_USAGE, "the %s tokenizer cannot hold U+%04X, character %zu of the text", name, ch, place);
+		return error_set(c->e, ST_USAGE, "the %s tokenizer cannot hold U+%04X, character %zu of the text", name,
+				 ch, place);
 	if (len == n && n && ch != UTF8_BAD)
-		return error_set(c->e, ST_USAGE, "the %s tokenizer cannot hold \"%.*s\" (U+%04X), character %zu of the text",
-				 name, (int)n, s, ch, place);
+		return error_set(c->e, ST_USAGE,
+				 "the %s tokenizer cannot hold \"%.*s\" (U+%04X), character %zu of the text", name,
+				 (int)n, s, ch, place);
 	if (len == n)
 		return error_set(c->e, ST_USAGE, "the %s tokenizer cannot hold byte 0x%02X, character %zu of the text",
 				 name, n ? (unsigned char)s[0] : 0, place);

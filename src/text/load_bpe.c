@@ -36,7 +36,8 @@ add_token(struct loading *l, const char *key, int32_t id)
 	const struct word *a = words_exact(&l->added, key, n);
 
 	if (a && a->id != id)
-		return error_set(l->e, ST_CKPT, "the added token \"%.60s\" has id %d, but %d in the vocabulary", key, a->id, id);
+		return error_set(l->e, ST_CKPT, "the added token \"%.60s\" has id %d, but %d in the vocabulary", key,
+				 a->id, id);
 	if (a)
 		return ST_OK;        /* comes with the added ones */
 	enum status st = reserve(l, n + 1);
@@ -62,7 +63,9 @@ add_vocab(struct loading *l)
 	}
 	for (size_t i = 0; st == ST_OK && i < l->added.n; i++) {
 		const struct word *w = &l->added.w[i];
-		st = tok_add(l->t, w->id, words_text(&l->added, w), w->len, w->flags & WORD_SPECIAL) ? cut_added(l, w) : load_memory(l);
+		if (!tok_add(l->t, w->id, words_text(&l->added, w), w->len, w->flags & WORD_SPECIAL))
+			return load_memory(l);
+		st = cut_added(l, w);
 	}
 	return st;
 }
@@ -96,13 +99,15 @@ add_merge(struct loading *l, const char *a, size_t na, const char *b, size_t nb,
 	l->buf[nb] = '\0';
 	ok = ok && id_of(l, l->buf, &right);
 	if (!ok)
-		return error_set(l->e, ST_CKPT, "merge %u joins \"%.*s\" and \"%.*s\", which are not both in the vocabulary", rank + 1,
+		return error_set(l->e, ST_CKPT,
+				 "merge %u joins \"%.*s\" and \"%.*s\", which are not both in the vocabulary", rank + 1,
 				 (int)(na < 40 ? na : 40), a, (int)(nb < 40 ? nb : 40), b);
 	memcpy(l->buf, a, na);
 	memcpy(l->buf + na, b, nb);
 	l->buf[na + nb] = '\0';
 	if (!id_of(l, l->buf, &product))
-		return error_set(l->e, ST_CKPT, "the product \"%.60s\" of merge %u is not in the vocabulary", l->buf, rank + 1);
+		return error_set(l->e, ST_CKPT, "the product \"%.60s\" of merge %u is not in the vocabulary", l->buf,
+				 rank + 1);
 	bpe_merge(l->t->priv->bpe, left, right, product, rank);
 	return ST_OK;
 }
@@ -128,7 +133,8 @@ add_merge_json(struct loading *l, const json_t *v, uint32_t rank)
 	const json_t *a = json_array_get(v, 0), *b = json_array_get(v, 1);
 	if (json_array_size(v) != 2 || !json_is_string(a) || !json_is_string(b))
 		return error_set(l->e, ST_CKPT, "merge %u is neither a string nor a pair of strings", rank + 1);
-	return add_merge(l, json_string_value(a), json_string_length(a), json_string_value(b), json_string_length(b), rank);
+	return add_merge(l, json_string_value(a), json_string_length(a), json_string_value(b), json_string_length(b),
+			 rank);
 }
 
 static enum status
@@ -187,7 +193,8 @@ read_options(struct loading *l, const json_t *root, const json_t *model, struct 
 	enum status st;
 
 	if (!level && !decoder)
-		return error_set(l->e, ST_CKPT, "this BPE is not byte-level: neither its pre_tokenizer nor its decoder is ByteLevel");
+		return error_set(l->e, ST_CKPT,
+				 "this BPE is not byte-level: neither its pre_tokenizer nor its decoder is ByteLevel");
 	for (size_t i = 0; i < 2; i++) {
 		const char *key = i ? "end_of_word_suffix" : "continuing_subword_prefix";
 		const json_t *v = json_object_get(model, key);
@@ -202,7 +209,8 @@ read_options(struct loading *l, const json_t *root, const json_t *model, struct 
 	char *why = l->t->priv->no_encode;
 	size_t room = sizeof l->t->priv->no_encode;
 	if (!level || (level != pre && json_array_size(json_object_get(pre, "pretokenizers")) != 1))
-		snprintf(why, room, "its pre-tokenizer (%.40s) is not the one of GPT-2", *load_type(pre) ? load_type(pre) : "none");
+		snprintf(why, room, "its pre-tokenizer (%.40s) is not the one of GPT-2",
+			 *load_type(pre) ? load_type(pre) : "none");
 	else if (norm && !json_is_null(norm))
 		snprintf(why, room, "byte-level BPE with a normalizer (%.40s)", load_type(norm));
 	return st;

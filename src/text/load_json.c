@@ -33,7 +33,8 @@ load_id(struct loading *l, const json_t *v, const char *token, int32_t *id)
 		return error_set(l->e, ST_CKPT, "the id of token \"%.60s\" is not an integer", token);
 	json_int_t i = json_integer_value(v);
 	if (i < 0 || i >= INT32_MAX)
-		return error_set(l->e, ST_CKPT, "the id of token \"%.60s\" is out of range: %" JSON_INTEGER_FORMAT, token, i);
+		return error_set(l->e, ST_CKPT, "the id of token \"%.60s\" is out of range: %" JSON_INTEGER_FORMAT,
+				 token, i);
 	*id = (int32_t)i;
 	return ST_OK;
 }
@@ -85,10 +86,12 @@ check_added(struct loading *l)
 	words_sort_by_text(a);
 	for (size_t i = 0; i < a->n; i++) {
 		struct word *w = &a->w[i];
-		if (k && a->w[k - 1].len == w->len && memcmp(words_text(a, &a->w[k - 1]), words_text(a, w), w->len) == 0) {
+		if (k && a->w[k - 1].len == w->len &&
+		    memcmp(words_text(a, &a->w[k - 1]), words_text(a, w), w->len) == 0) {
 			if (a->w[k - 1].id != w->id)
 				return error_set(l->e, ST_CKPT, "the added token \"%.*s\" has two ids, %d and %d",
-						 (int)(w->len < 60 ? w->len : 60), words_text(a, w), a->w[k - 1].id, w->id);
+						 (int)(w->len < 60 ? w->len : 60), words_text(a, w), a->w[k - 1].id,
+						 w->id);
 			continue;
 		}
 		a->w[k++] = *w;
@@ -125,7 +128,8 @@ load_whole(struct loading *l, const json_t *root)
 		return error_set(l->e, ST_CKPT, "not a tokenizer.json: it has no model");
 	l->vocab = json_object_get(model, "vocab");
 	if (!json_is_object(l->vocab) && strcmp(load_type(model), "Unigram") != 0)
-		return error_set(l->e, ST_CKPT, "the vocabulary (model.vocab) is %s", l->vocab ? "not an object" : "missing");
+		return error_set(l->e, ST_CKPT, "the vocabulary (model.vocab) is %s",
+				 l->vocab ? "not an object" : "missing");
 	if (json_is_object(l->vocab) && !json_object_size(l->vocab))
 		return error_set(l->e, ST_CKPT, "the vocabulary (model.vocab) is empty");
 	enum status st = load_added(l, root);
@@ -134,7 +138,7 @@ load_whole(struct loading *l, const json_t *root)
 	/* files of old versions do not name the type */
 	const char *type = load_type(model);
 	if (!*type)
-		type = json_object_get(model, "merges") ? "BPE" : json_object_get(model, "unk_token") ? "WordPiece" : "nameless";
+		type = json_object_get(model, "merges") ? "BPE" : "WordPiece";
 	if (strcmp(type, "BPE") == 0)
 		return load_bpe(l, root, model, &(struct merges){ .list = json_object_get(model, "merges") });
 	if (strcmp(type, "WordPiece") == 0)

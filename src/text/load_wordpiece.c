@@ -52,8 +52,8 @@ add_vocab(struct loading *l)
 		const struct word *a = words_exact(&l->added, key, strlen(key));
 		st = load_id(l, v, key, &id);
 		if (st == ST_OK && a && a->id != id)
-			st = error_set(l->e, ST_CKPT, "the added token \"%.60s\" has id %d, but %d in the vocabulary", key,
-				       a->id, id);
+			st = error_set(l->e, ST_CKPT, "the added token \"%.60s\" has id %d, but %d in the vocabulary",
+				       key, a->id, id);
 		if (st == ST_OK)
 			st = add_token(l, id, key, strlen(key), a ? a->flags & WORD_SPECIAL : 0);
 		if (st != ST_OK)
@@ -79,8 +79,8 @@ read_normalizer(struct loading *l, const json_t *norm, struct wordpiece_options 
 	enum status st;
 
 	if (strcmp(load_type(norm), "BertNormalizer") != 0) {
-		snprintf(l->t->priv->no_encode, sizeof l->t->priv->no_encode, "its normalizer (%.40s) is not the one of BERT",
-			 *load_type(norm) ? load_type(norm) : "none");
+		snprintf(l->t->priv->no_encode, sizeof l->t->priv->no_encode,
+			 "its normalizer (%.40s) is not the one of BERT", *load_type(norm) ? load_type(norm) : "none");
 		return ST_OK;
 	}
 	st = load_bool(l, norm, "clean_text", true, &o->clean);
@@ -123,8 +123,8 @@ read_options(struct loading *l, const json_t *root, const json_t *model, struct 
 	if (st == ST_OK)
 		st = read_normalizer(l, json_object_get(root, "normalizer"), o);
 	if (st == ST_OK && strcmp(load_type(pre), "BertPreTokenizer") != 0)
-		snprintf(l->t->priv->no_encode, sizeof l->t->priv->no_encode, "its pre-tokenizer (%.40s) is not the one of BERT",
-			 *load_type(pre) ? load_type(pre) : "none");
+		snprintf(l->t->priv->no_encode, sizeof l->t->priv->no_encode,
+			 "its pre-tokenizer (%.40s) is not the one of BERT", *load_type(pre) ? load_type(pre) : "none");
 	if (st == ST_OK && strcmp(load_type(decoder), "WordPiece") == 0)
 		st = load_bool(l, decoder, "cleanup", true, &o->hug);
 	return st;

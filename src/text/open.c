@@ -85,7 +85,9 @@ is_folder(const char *path)
 static char *
 merges_beside(const char *path)
 {
-	static const char *const pair[][2] = { { "vocab.json", "merges.txt" }, { "encoder.json", "vocab.bpe" }, { "", "merges.txt" },
+	static const char *const pair[][2] = { { "vocab.json", "merges.txt" },
+					       { "encoder.json", "vocab.bpe" },
+					       { "", "merges.txt" },
 					       { "", "vocab.bpe" } };
 	const char *slash = strrchr(path, '/');
 	size_t n = strlen(path), dir = slash ? (size_t)(slash - path) + 1 : 0;
@@ -114,7 +116,8 @@ add_known_specials(struct loading *l)
 	for (size_t i = 0; ok && i < (old ? 1 : 5); i++) {
 		const json_t *id = json_object_get(l->vocab, name[i]);
 		if (json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < INT32_MAX)
-			ok = words_add(&l->added, (int32_t)json_integer_value(id), name[i], strlen(name[i]), WORD_SPECIAL);
+			ok = words_add(&l->added, (int32_t)json_integer_value(id), name[i], strlen(name[i]),
+				       WORD_SPECIAL);
 	}
 	words_sort_by_text(&l->added);
 	return ok;
@@ -152,7 +155,8 @@ open_json(const char *path, const struct file *f, struct tokenizer **out, struct
 		return st;
 	/* in a vocab.json every value is a number, and "model" and "version" are words too */
 	bool whole = !json_is_object(root) || json_is_object(json_object_get(root, "model")) ||
-		     json_is_string(json_object_get(root, "version")) || json_is_array(json_object_get(root, "added_tokens"));
+		     json_is_string(json_object_get(root, "version")) ||
+		     json_is_array(json_object_get(root, "added_tokens"));
 	st = whole ? load_whole(&l, root) : open_pair(path, root, &l);
 	json_decref(root);
 	return load_end(&l, st, out);
@@ -213,5 +217,7 @@ tok_open(const char *path, struct tokenizer **out, struct error *e)
 		if (there)
 			return st;
 	}
-	return error_set(e, ST_CKPT, "%s: no tokenizer in this folder (tokenizer.json, vocab.json with merges.txt, or vocab.txt)", path);
+	return error_set(e, ST_CKPT,
+			 "%s: no tokenizer in this folder (tokenizer.json, vocab.json with merges.txt, or vocab.txt)",
+			 path);
 }

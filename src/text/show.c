@@ -247,7 +247,8 @@ draw_row(struct showing *s)
 }
 
 bool
-show_tokens(const struct tokenizer *t, const int32_t *ids, int n, unsigned flags, struct shown *out, struct show_buf *buf)
+show_tokens(const struct tokenizer *t, const int32_t *ids, int n, unsigned flags, struct shown *out,
+	    struct show_buf *buf)
 {
 	struct showing s = { .t = t, .id = ids, .n = n, .flags = flags, .out = out, .buf = buf, .last = -1 };
 	size_t at = 0;

@@ -29,7 +29,8 @@ struct shown {
 	                            no other control character; lives in the show_buf */
 	size_t bytes;            /* 0: draws nothing (undrawn, or part of its owner's character, or just a space) */
 	int owner;               /* index of the token that draws this one's first character; itself as a rule */
-	bool space_before;       /* begins with a space, which is not in text: draw one cell before it, blank or the mark */
+	bool space_before;       /* begins with a space, which is not in text: draw one cell before it, blank or
+	                            the mark */
 	bool newline_after;      /* text ends with a line break */
 	bool special;            /* a special token; text is its name, [MASK] is "[M]" */
 	bool undrawn;            /* id -1 */

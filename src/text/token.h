@@ -11,7 +11,10 @@
 
 #include "base/error.h"
 
-enum tok_kind { TOK_IDS /* no tokenizer: "<id>" */, TOK_TEXT8, TOK_CHARS, TOK_BYTES, TOK_PIXELS, TOK_BPE, TOK_WORDPIECE };
+enum tok_kind {
+	TOK_IDS,                     /* no tokenizer: "<id>" */
+	TOK_TEXT8, TOK_CHARS, TOK_BYTES, TOK_PIXELS, TOK_BPE, TOK_WORDPIECE
+};
 
 struct tokenizer {
 	enum tok_kind kind;
@@ -38,7 +41,8 @@ const char *tok_kind_name(enum tok_kind k);
  * token written out in the text ("[MASK]") becomes that token.  *ids is
  * malloced.  ST_USAGE when the tokenizer cannot hold it, naming the character
  * and its place.  Text8 and uncased WordPiece lower-case silently. */
-enum status tok_encode(const struct tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *n, struct error *e);
+enum status tok_encode(const struct tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *n,
+                       struct error *e);
 /* The same, but what cannot be held becomes [UNK], or nothing where there is
  * no [UNK], as in the published tokenizers: for corpora and scoring. */
 enum status tok_encode_lossy(const struct tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *n,

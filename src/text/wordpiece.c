@@ -115,7 +115,8 @@ static bool
 is_punctuation(uint32_t ch)
 {
 	if (ch < 0x80)
-		return (ch >= 33 && ch <= 47) || (ch >= 58 && ch <= 64) || (ch >= 91 && ch <= 96) || (ch >= 123 && ch <= 126);
+		return (ch >= 33 && ch <= 47) || (ch >= 58 && ch <= 64) || (ch >= 91 && ch <= 96) ||
+		       (ch >= 123 && ch <= 126);
 	return uc_is_general_category(ch, UC_PUNCTUATION);
 }
 

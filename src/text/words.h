@@ -9,7 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum word_flags { WORD_SPECIAL = 1, WORD_GLUE = 2, WORD_ALONE = 4 /* not inside a word */, WORD_EAT_LEFT = 8, WORD_EAT_RIGHT = 16 };
+enum word_flags {
+	WORD_SPECIAL = 1,
+	WORD_GLUE = 2,               /* goes on with a word */
+	WORD_ALONE = 4,              /* found in a text only between words */
+	WORD_EAT_LEFT = 8,           /* takes the white space before it along */
+	WORD_EAT_RIGHT = 16,
+};
 
 struct word {
 	int32_t id;
