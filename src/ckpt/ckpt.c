@@ -36,6 +36,16 @@ folder_of(const char *path)
 	return !slash ? mem_strdup(".") : slash == path ? mem_strdup("/") : mem_strndup(path, (size_t)(slash - path));
 }
 
+enum status
+refuse_file(struct opener *o)
+{
+	const char *seems = seems_file(&o->p->map);
+
+	if (seems)
+		return error_set(o->e, ST_CKPT, "cannot be read: it is %s", seems);
+	return error_set(o->e, ST_CKPT, "not a checkpoint of any format that psiview reads");
+}
+
 static enum status
 open_file(struct opener *o, const char *path)
 {
@@ -50,10 +60,8 @@ open_file(struct opener *o, const char *path)
 		o->c->file_bytes = o->p->map.bytes;
 		return open_torch(o);
 	}
-	const char *seems = seems_file(&o->p->map);
-	if (!safetensors_seems(&o->p->map) || seems)
-		return error_set(o->e, ST_CKPT, seems ? "is %s: not a checkpoint" : "not a checkpoint of any format that psiview "
-		    "reads%s", seems ? seems : "");
+	if (!safetensors_seems(&o->p->map) || seems_file(&o->p->map))
+		return refuse_file(o);
 	map_done(&o->p->map);
 	return open_safetensors(o, path);
 }

@@ -327,9 +327,8 @@ open_folder(struct opener *o, const char *dir)
 	} else {
 		st = map_open(path, &o->p->map, o->e);
 		o->c->file_bytes = o->p->map.bytes;
-		const char *seems = st ? NULL : seems_file(&o->p->map);
 		if (!st && !zip_seems(&o->p->map))
-			st = error_set(o->e, ST_CKPT, seems ? "is %s" : "not a file of torch.save%s", seems ? seems : "");
+			st = refuse_file(o);
 		if (!st)
 			st = open_torch(o);
 	}

@@ -164,7 +164,7 @@ seems_file(const struct map *m)
 		{ "%PDF", 4, "a PDF file" },
 		{ "PK", 2, "a zip archive that is cut short" },
 		{ "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14,
-		    "written by torch.save before PyTorch 1.6 (not a zip): load it and save it again with a newer torch" },
+		    "a file that torch.save wrote before PyTorch 1.6: load it and save it again with a newer torch" },
 		{ "\x80\x02", 2, "a bare pickle" }, { "\x80\x03", 2, "a bare pickle" }, { "\x80\x04", 2, "a bare pickle" },
 		{ "\x80\x05", 2, "a bare pickle" },
 	};
