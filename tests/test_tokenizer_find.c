@@ -220,7 +220,8 @@ main(void)
 	test_around();
 	test_checkpoints(golden ? golden : "tests/golden");
 	static const char *const made[] = { "data/psiview/tokenizers/small", "data/psiview/tokenizers/lab",
-					    "data/psiview/tokenizers", "data/psiview", "data", "x", "ckpt", "secret", "" };
+					    "data/psiview/tokenizers", "data/psiview", "data", "x", "ckpt",
+					    "secret", "" };
 	int left = 0;
 	for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
 		left += rmdir(file(made[i], NULL)) != 0;
