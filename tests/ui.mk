@@ -13,3 +13,6 @@ TESTS += tests/test_screens
 EXTRA_DIST += tests/golden/screens
 check_PROGRAMS += tests/term_host
 tests_term_host_SOURCES = tests/term_host.c tests/app_util.h
+check_PROGRAMS += tests/test_term
+tests_test_term_SOURCES = tests/test_term.c tests/pty.c tests/pty.h
+TESTS += tests/test_term

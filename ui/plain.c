@@ -2,13 +2,16 @@
 #include "ui/plain.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "ui/app_private.h"
 #include "ui/script.h"
 
 struct plain {
@@ -17,13 +20,66 @@ struct plain {
 	char *buf;               /* what was read and not run yet */
 	size_t n, cap;
 	bool ended, failed;      /* no more input; a command was refused */
+	const struct node *told; /* the state of the last line */
+	bool inspect;            /* asked for, and not told yet */
+	int broken;              /* errno of the output */
 };
+
+static void __attribute__((format(printf, 2, 3)))
+say(struct plain *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if ((vprintf(fmt, ap) < 0 || putchar('\n') == EOF) && !p->broken)
+		p->broken = errno ? errno : EIO;
+	va_end(ap);
+}
 
 static void
 on_log(void *arg, bool error, const char *text)
 {
-	(void)arg;
-	printf("%s%s\n", error ? "error: " : "", text);
+	struct plain *p = arg;
+
+	say(p, "%s%s", error ? "error: " : "", text);
+	p->told = p->app->cursor.node;
+}
+
+/* Going somewhere makes no line in the log: say where we are. */
+static void
+tell_state(struct plain *p)
+{
+	char line[400];
+
+	if (p->told == p->app->cursor.node || app_busy(p->app))
+		return;
+	app_status_line(p->app, line, sizeof line);
+	say(p, "%s", line);
+	p->told = p->app->cursor.node;
+}
+
+/* The token under the cursor: how it came about, and what the denoiser says there. */
+static void
+tell_token(struct plain *p)
+{
+	struct app *a = p->app;
+	const struct look *l = &a->priv->look;
+	char line[400], token[64], number[16];
+
+	if (!p->inspect || app_busy(a) || (a->priv->look_missing && !cursor_at_end(a)))
+		return;
+	p->inspect = false;
+	say_position(a, a->cursor.pos, line, sizeof line);
+	say(p, "%s", line);
+	if (!a->priv->has_look)
+		return;
+	size_t n = (size_t)snprintf(line, sizeof line, "the denoiser, %.2f bits:", l->entropy / log(2));
+	for (int i = 0; i < l->n && i < 5; i++) {
+		say_token(a, l->top[i].tok, token, sizeof token);
+		say_number(l->top[i].x_theta, number, sizeof number);
+		n += (size_t)snprintf(line + n, sizeof line - n, " %s %s", token, number);
+	}
+	say(p, "%s", line);
 }
 
 static double
@@ -36,48 +92,48 @@ now_s(void)
 }
 
 static void
-list_commands(const char *args)
+list_commands(struct plain *p, const char *args)
 {
 	for (int i = 0; i < CMD_COUNT; i++) {
 		const struct command *c = &command_list[i];
 		if (*args == 0 || strncmp(c->name, args, strlen(args)) == 0)
-			printf("%s%s%s: %s\n", c->name, *c->args ? " " : "", c->args, c->help);
+			say(p, "%s%s%s: %s", c->name, *c->args ? " " : "", c->args, c->help);
 	}
 }
 
-/* What a command means without a screen. */
-static bool
-plain_command(const char *line)
+/* What commands ask of a screen means something else here, or nothing. */
+static void
+fulfil(struct plain *p)
 {
-	const char *args;
-	const struct command *c = command_parse(line, &args);
+	struct app *a = p->app;
 
-	if (c && (c->id == CMD_HELP || c->id == CMD_MENU)) {
-		list_commands(args);
-		return true;
+	if (a->copy) { /* there is no clipboard: say it */
+		say(p, "%s", a->copy);
+		free(a->copy);
+		a->copy = NULL;
 	}
-	return false;
+	a->suspend = a->redraw = false;
 }
 
 static void
 run_line(struct plain *p, const char *line)
 {
 	struct error e = { 0 };
-	char was[sizeof p->app->message];
+	const char *args;
+	const struct command *c = command_parse(line, &args);
 
-	snprintf(was, sizeof was, "%s", p->app->message);
-	if (plain_command(line))
+	if (c && (c->id == CMD_HELP || c->id == CMD_MENU)) {
+		list_commands(p, args);
 		return;
+	}
 	if (script_command(p->script, p->app, line, &e) != ST_OK) {
-		printf("error: %s\n", e.msg);
+		say(p, "error: %s", e.msg);
 		p->failed = true;
+	} else if (c && c->id == CMD_INSPECT) {
+		p->inspect = true;
 	}
-	if (p->app->copy) { /* there is no clipboard: say it */
-		printf("%s\n", p->app->copy);
-		free(p->app->copy);
-		p->app->copy = NULL;
-	}
-	p->app->suspend = p->app->redraw = false;
+	fulfil(p);
+	tell_state(p);
 }
 
 /* Whether the line is to act on what runs now rather than after it. */
@@ -107,7 +163,7 @@ run_lines(struct plain *p)
 	*end = 0;
 	if (end > p->buf && end[-1] == '\r')
 		end[-1] = 0;
-	if ((app_busy(p->app) || p->app->playing) && !is_stop(p->buf)) {
+	if ((app_busy(p->app) || p->app->playing || p->inspect) && !is_stop(p->buf)) {
 		*end = '\n';
 		return false;
 	}
@@ -162,10 +218,13 @@ turn(struct plain *p)
 	app_tick(p->app, now_s());
 	if (f[0].revents)
 		read_some(p);
-	script_run(p->script, p->app, now_s());
+	if (script_run(p->script, p->app, now_s()))
+		fulfil(p);
+	tell_state(p);
+	tell_token(p);
 	while (run_lines(p))
-		;
-	if (p->ended && p->n == 0 && !app_busy(p->app) && !p->app->playing && !script_playing(p->script))
+		tell_token(p);
+	if (p->ended && p->n == 0 && !app_busy(p->app) && !p->app->playing && !p->inspect && !script_playing(p->script))
 		p->app->quit = true;
 }
 
@@ -180,15 +239,18 @@ plain_run(struct app *a, const struct term_options *o, struct error *e)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	a->on_log = on_log;
 	a->on_log_arg = &p;
-	while (!a->quit && !ferror(stdout))
+	say(&p, "%s", a->name);
+	while (!a->quit && !p.broken)
 		turn(&p);
+	if (!p.broken && fflush(stdout) == EOF)
+		p.broken = errno;
 	a->on_log = NULL;
 	a->on_command = NULL;
 	if (script_error(p.script))
 		st = error_set(e, ST_FAIL, "%s", script_error(p.script));
-	else if (ferror(stdout) || fflush(stdout))
-		st = error_set(e, ST_FAIL, "standard output: %s", strerror(errno));
-	else if (p.failed)
+	else if (p.broken)
+		st = error_set(e, ST_FAIL, "standard output: %s", strerror(p.broken));
+	else if (p.failed && !isatty(STDIN_FILENO))
 		st = error_set(e, ST_FAIL, "a command failed");
 	script_free(p.script);
 	free(p.buf);

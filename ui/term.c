@@ -117,8 +117,8 @@ leave_strings(const struct terminal *t, char *buf, size_t size)
 		append(buf, size, mouse_off);
 		append(buf, size, paste_off);
 	}
-	append(buf, size, capability("sgr0"));
 	append(buf, size, capability("op"));
+	append(buf, size, capability("sgr0"));
 	append(buf, size, capability("cnorm"));
 	append(buf, size, capability("rmcup"));
 	if (!capability("rmcup"))
@@ -175,7 +175,8 @@ term_open(struct tty *tty, const struct term_facts *f, struct input *in, struct 
 		term_close(t);
 		return st;
 	}
-	use_env(FALSE); /* LINES and COLUMNS may be stale: term_size asks the device */
+	use_env(TRUE);
+	use_tioctl(TRUE); /* LINES and COLUMNS may be stale: the device counts */
 	t->screen = t->out ? newterm(f->name, t->out, t->out) : NULL;
 	if (!t->screen) {
 		term_close(t);

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "ui/app.h"
+#include "ui/app_private.h"
 
 /* The page is as long as it is: lines are counted, and those in sight drawn. */
 struct page {
@@ -106,22 +106,6 @@ commands(struct page *p)
 			if ((int)command_list[i].group == g)
 				command_line(p, &command_list[i]);
 		next_row(p);
-	}
-}
-
-static enum style
-cause_style(enum cause c)
-{
-	switch (c) {
-	case CAUSE_PRED: return STYLE_PRED;
-	case CAUSE_PRED_NOISE: return STYLE_PRED_NOISE;
-	case CAUSE_CORR: return STYLE_CORR;
-	case CAUSE_CORR_NOISE: return STYLE_CORR_NOISE;
-	case CAUSE_REMASK: return STYLE_REMASK;
-	case CAUSE_REMOVAL: return STYLE_REMOVAL;
-	case CAUSE_CLAMP: return STYLE_CLAMP;
-	case CAUSE_EDIT: return STYLE_EDIT;
-	default: return STYLE_TEXT;
 	}
 }
 
