@@ -13,6 +13,7 @@
 #include "run/export.h"
 #include "run/info.h"
 #include "run/open.h"
+#include "run/probe.h"
 #include "run/sample.h"
 #include "run/settings.h"
 #include "run/verify.h"
@@ -348,6 +349,27 @@ run_export(const struct settings *s)
 }
 
 static int
+run_probe(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	struct probe_setup setup = { .in = settings_text(s, OPT_IN), .out = settings_text(s, OPT_OUT),
+		.positions = settings_text(s, OPT_POSITIONS) };
+	struct opened *o = NULL;
+	enum status st = need_file(s, &e);
+
+	if (st == ST_OK && (!setup.in || !setup.out))
+		st = error_set(&e, ST_USAGE, "which %s? (--%s FILE)", setup.in ? "output" : "input", setup.in ? "out" : "in");
+	if (st == ST_OK)
+		st = open_for(s, &o, &e);
+	if (st == ST_OK) {
+		setup.m = open_model(o, settings_flag(s, OPT_RAW));
+		st = probe_model(&setup, &e);
+	}
+	open_done(o);
+	return st == ST_OK ? 0 : fail(st, &e);
+}
+
+static int
 run_terminal_info(const struct settings *s)
 {
 	struct error e = { .code = ST_OK };
@@ -376,15 +398,19 @@ run(const struct settings *s)
 		return screen ? run_view(s) : run_sample(s);
 	case SUB_SAMPLE:
 		return run_sample(s);
+	case SUB_PROBE:
+		return run_probe(s);
 	case SUB_INFO:
 		return run_info(s);
 	case SUB_VERIFY:
 		return run_verify(s);
 	case SUB_EXPORT:
 		return run_export(s);
-	default:
-		return run_help(s);
+	case SUB_HELP:
+	case SUB_COUNT:
+		break;
 	}
+	return run_help(s);
 }
 
 int

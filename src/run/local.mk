@@ -15,6 +15,10 @@ libpsiview_a_SOURCES += \
 	src/run/options.h \
 	src/run/outfile.c \
 	src/run/outfile.h \
+	src/run/probe.c \
+	src/run/probe.h \
+	src/run/probe_in.c \
+	src/run/probe_in.h \
 	src/run/sample.c \
 	src/run/sample.h \
 	src/run/sampler.c \
