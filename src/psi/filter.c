@@ -104,42 +104,45 @@ stays(struct cut c, float x, int id)
 }
 
 #define BUCKETS 1024
+#define BUCKETS_SMALL 64         /* for rows up to this long */
+#define NATS 32                  /* what all buckets together span */
 
-/* A row seen through buckets of log x: key rises as x falls, 32 to a nat. */
+/* A row seen through buckets of log x: the key rises as x falls. */
 struct buckets {
 	const float *x;
-	float top;
+	float top, scale;
+	int n;
 	double mass[BUCKETS];
 };
 
 static float
 key_of(const struct buckets *b, float x)
 {
-	return (b->top - x) * 32.0f;
+	return (b->top - x) * b->scale;
 }
 
 static int
-bucket_of(float key)
+bucket_of(const struct buckets *b, float key)
 {
-	return key < BUCKETS - 1 ? (int)key : BUCKETS - 1;
+	return key < (float)(b->n - 1) ? (int)key : b->n - 1;
 }
 
-/* The first bucket with which the sum reaches target; *before: the sum without it. */
+/* The first bucket with which the sum reaches target (the last one that holds
+ * anything, if rounding leaves the sum below it); *before: the sum without it. */
 static int
-crossing(const double mass[BUCKETS], double target, double *before)
+crossing(const struct buckets *b, double target, double *before)
 {
 	int last = 0;
 
-	for (int i = 0; i < BUCKETS; i++) {
-		if (mass[i] > 0)
-			last = i;
-		if (*before + mass[i] >= target)
+	for (int i = 0; i < b->n; i++) {
+		if (b->mass[i] == 0)
+			continue;
+		last = i;
+		if (*before + b->mass[i] >= target)
 			return i;
-		if (i < BUCKETS - 1)
-			*before += mass[i];
+		*before += b->mass[i];
 	}
-	for (int i = last; i < BUCKETS - 1; i++)
-		*before -= mass[i]; /* not reached for rounding: cut in the last one that holds anything */
+	*before -= b->mass[last];
 	return last;
 }
 
@@ -181,37 +184,37 @@ fill(struct buckets *b, int V, bool count)
 	float w[VOCAB_BLOCK];
 	double total = 0;
 
-	memset(b->mass, 0, sizeof b->mass);
+	memset(b->mass, 0, (size_t)b->n * sizeof *b->mass);
 	for (int first = 0; first < V; first += VOCAB_BLOCK) {
 		int n = V - first < VOCAB_BLOCK ? V - first : VOCAB_BLOCK;
 		vocab_exp(n, b->x + first, w);
 		for (int i = 0; i < n; i++) {
 			float x = b->x[first + i];
 			if (x > -INFINITY)
-				b->mass[bucket_of(key_of(b, x))] += count ? 1 : (double)w[i];
+				b->mass[bucket_of(b, key_of(b, x))] += count ? 1 : (double)w[i];
 		}
 	}
-	for (int i = 0; i < BUCKETS; i++)
+	for (int i = 0; i < b->n; i++)
 		total += b->mass[i];
 	return total;
 }
 
-/* Narrow the candidates (all of one bucket) once more: buckets a thousand
- * times finer.  Keeps the crossing one's in list; returns how many. */
+/* Narrow the candidates (all of one bucket) once more: each bucket in as many
+ * as there are.  Keeps the crossing one's in list; returns how many. */
 static int
 refine(struct buckets *b, int *list, int n, int bucket, double *before, double target, bool count)
 {
 	int kept = 0;
 
-	memset(b->mass, 0, sizeof b->mass);
+	memset(b->mass, 0, (size_t)b->n * sizeof *b->mass);
 	for (int i = 0; i < n; i++) {
-		float key = (key_of(b, b->x[list[i]]) - (float)bucket) * BUCKETS;
-		b->mass[bucket_of(key)] += weight(b->x[list[i]], count);
+		float key = (key_of(b, b->x[list[i]]) - (float)bucket) * (float)b->n;
+		b->mass[bucket_of(b, key)] += weight(b->x[list[i]], count);
 	}
-	int fine = crossing(b->mass, target, before);
+	int fine = crossing(b, target, before);
 	for (int i = 0; i < n; i++) {
-		float key = (key_of(b, b->x[list[i]]) - (float)bucket) * BUCKETS;
-		if (bucket_of(key) == fine)
+		float key = (key_of(b, b->x[list[i]]) - (float)bucket) * (float)b->n;
+		if (bucket_of(b, key) == fine)
 			list[kept++] = list[i];
 	}
 	return kept;
@@ -222,23 +225,27 @@ refine(struct buckets *b, int *list, int n, int bucket, double *before, double t
 static struct cut
 find_cut(int V, const float *x, double share, bool count, int *list)
 {
-	struct buckets b = { .x = x, .top = -INFINITY };
+	struct buckets b; /* its masses are cleared as far as they are used */
 	double before = 0;
 	int n = 0;
 
+	b.x = x;
+	b.top = -INFINITY;
+	b.n = V <= BUCKETS_SMALL ? BUCKETS_SMALL : BUCKETS;
+	b.scale = (float)b.n / NATS;
 	for (int j = 0; j < V; j++)
 		b.top = x[j] > b.top ? x[j] : b.top;
 	double total = fill(&b, V, count);
 	double target = count ? share : (share - 1e-6) * total;
 	if (count && total <= share)
 		return (struct cut){ -INFINITY, V };
-	int bucket = crossing(b.mass, target, &before);
+	int bucket = crossing(&b, target, &before);
 	for (int j = 0; j < V; j++)
-		if (x[j] > -INFINITY && bucket_of(key_of(&b, x[j])) == bucket)
+		if (x[j] > -INFINITY && bucket_of(&b, key_of(&b, x[j])) == bucket)
 			list[n++] = j;
 	if (n == 0)
 		return (struct cut){ -INFINITY, V };
-	if (n > 64 && bucket < BUCKETS - 1)
+	if (n > 64 && bucket < b.n - 1)
 		n = refine(&b, list, n, bucket, &before, target, count);
 	return cut_sorted(x, list, n, before, target, count);
 }

@@ -39,9 +39,9 @@ uniform(uint32_t w)
 static const float *
 padded(const float *x, int n, float pad[BLOCK])
 {
-	memcpy(pad, x, (size_t)n * sizeof *x);
-	for (int i = n; i < BLOCK; i++)
+	for (int i = 0; i < BLOCK; i++)
 		pad[i] = -INFINITY;
+	memcpy(pad, x, (size_t)n * sizeof *x);
 	return pad;
 }
 
@@ -57,14 +57,17 @@ first_best(const float best[BLOCK], const int32_t where[BLOCK])
 	return where[at];
 }
 
-static float
+static inline float
 highest(const float x[BLOCK])
 {
-	float top = x[0];
+	float top[4] = { x[0], x[1], x[2], x[3] };
 
-	for (int i = 1; i < BLOCK; i++)
-		top = x[i] > top ? x[i] : top;
-	return top;
+	for (int i = 4; i < BLOCK; i += 4)
+		for (int k = 0; k < 4; k++)
+			top[k] = x[i + k] > top[k] ? x[i + k] : top[k];
+	for (int k = 1; k < 4; k++)
+		top[0] = top[k] > top[0] ? top[k] : top[0];
+	return top[0];
 }
 
 static double

@@ -128,7 +128,7 @@ static TARGET double
 FORM(log_sum)(int V, const float *x)
 {
 	float pad[BLOCK], w[BLOCK], high[BLOCK];
-	double sum[BLOCK] = { 0 }, total = 0;
+	double sum[BLOCK] = { 0 };
 
 	for (int i = 0; i < BLOCK; i++)
 		high[i] = -INFINITY;
@@ -150,7 +150,12 @@ FORM(log_sum)(int V, const float *x)
 		for (int i = 0; i < BLOCK; i++)
 			sum[i] += (double)choose(shifted[i] == shifted[i], w[i], shifted[i]);
 	}
-	for (int i = 0; i < BLOCK; i++)
-		total += sum[i];
-	return top + log(total);
+	/* lanes folded in halves; of constant length, so that they are vectors too */
+	for (int i = 0; i < BLOCK / 2; i++)
+		sum[i] += sum[i + BLOCK / 2];
+	for (int i = 0; i < BLOCK / 4; i++)
+		sum[i] += sum[i + BLOCK / 4];
+	for (int i = 1; i < BLOCK / 4; i++)
+		sum[0] += sum[i];
+	return top + log(sum[0]);
 }
