@@ -1,7 +1,9 @@
-check_PROGRAMS += tests/test_ckpt tests/test_ckpt_fuzz tests/test_hostile tests/test_tensor
+check_PROGRAMS += tests/test_ckpt tests/test_ckpt_fuzz tests/test_hostile tests/test_info tests/test_pickle tests/test_tensor
 tests_test_ckpt_SOURCES = tests/test_ckpt.c tests/text_util.h
 tests_test_ckpt_fuzz_SOURCES = tests/test_ckpt_fuzz.c tests/text_util.h
 tests_test_hostile_SOURCES = tests/test_hostile.c tests/text_util.h
+tests_test_info_SOURCES = tests/test_info.c tests/text_util.h
+tests_test_pickle_SOURCES = tests/test_pickle.c tests/text_util.h
 tests_test_tensor_SOURCES = tests/test_tensor.c tests/text_util.h
-TESTS += tests/test_ckpt tests/test_ckpt_fuzz tests/hostile.sh tests/test_tensor
+TESTS += tests/test_ckpt tests/test_ckpt_fuzz tests/hostile.sh tests/test_info tests/test_pickle tests/test_tensor
 EXTRA_DIST += tests/hostile.sh tests/golden/hostile/checkpoints.tar.xz tests/golden/ckpt

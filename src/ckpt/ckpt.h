@@ -28,6 +28,7 @@ struct ckpt {
 	struct config config;                  /* completed */
 	int n_raw, n_ema;
 	const struct tensor *raw, *ema;        /* names without `backbone.`; n_ema 0: no EMA in the file */
+	bool holds_ema;                        /* own inference files: the one set of weights is what was the EMA */
 	enum ckpt_tokenizer tok_kind;
 	const uint8_t *tok_data;
 	size_t tok_bytes;

@@ -192,6 +192,7 @@ read_own(struct opener *o, const struct st_file *f)
 	json_decref(root);
 	read_number(f, "step", &c->config.step);
 	read_number(f, "epoch", &c->config.epoch);
+	c->holds_ema = st_meta(f, "weights") && !strcmp(st_meta(f, "weights"), "ema");
 	c->layout = st_meta(f, "layout");
 	c->tok_data = (const uint8_t *)st_meta(f, "vocabulary");
 	if (c->tok_data)

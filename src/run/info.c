@@ -204,8 +204,8 @@ print_weights(FILE *out, const struct ckpt *c, const struct facts *f)
 	if (c->n_ema)
 		fprintf(out, "  EMA          yes, used unless --raw");
 	else
-		fprintf(out, "  EMA          no");
-	if (c->n_ema && !isnan(c->config.ema_decay))
+		fprintf(out, "  EMA          %s", c->holds_ema ? "yes, and nothing else" : "no");
+	if ((c->n_ema || c->holds_ema) && !isnan(c->config.ema_decay))
 		fprintf(out, " (decay %g)", c->config.ema_decay);
 	fputc('\n', out);
 	if (c->config.step >= 0)
@@ -309,8 +309,9 @@ to_json(const struct ckpt *c, const struct facts *f)
 		if (f->per_dtype[d])
 			put_size(types, dtype_name((enum dtype)d), f->per_dtype[d]);
 	json_object_set_new(o, "dtype", types);
-	json_object_set_new(o, "ema", json_boolean(c->n_ema > 0));
-	json_object_set_new(o, "ema_decay", c->n_ema && !isnan(g->ema_decay) ? json_real(g->ema_decay) : json_null());
+	json_object_set_new(o, "ema", json_boolean(c->n_ema > 0 || c->holds_ema));
+	json_object_set_new(o, "raw", json_boolean(!c->holds_ema));
+	json_object_set_new(o, "ema_decay", (c->n_ema || c->holds_ema) && !isnan(g->ema_decay) ? json_real(g->ema_decay) : json_null());
 	put_int(o, "step", g->step, g->step >= 0);
 	put_int(o, "epoch", g->epoch, g->epoch >= 0);
 	put_size(o, "weight_bytes", f->weight_bytes);
