@@ -102,8 +102,7 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 
 	snprintf(w[1].text, sizeof w[1].text, "%s", a->name ? a->name : "demo");
 	snprintf(w[2].text, sizeof w[2].text, "%s", p->file_line);
-	snprintf(w[3].text, sizeof w[3].text, "%s%s%s", a->recipe.raw ? "raw" : a->model_raw ? "ema" : "", *p->dtype ? " " : "",
-	    p->dtype);
+	snprintf(w[3].text, sizeof w[3].text, "%s%s", a->recipe.raw ? "raw " : a->model_raw ? "ema " : "", p->dtype);
 	say_preset(&a->recipe, w[4].text, sizeof w[4].text);
 	if (n) {
 		branch_name(a, branch_of(a, n), branch);
