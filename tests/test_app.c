@@ -266,6 +266,40 @@ test_runs(void)
 }
 
 static void
+test_samples(void)
+{
+	struct bench b;
+	struct app *a;
+	struct node *n;
+	char one[SENT_L + 1], two[SENT_L + 1];
+
+	CHECK(bench_open(&b, false, "psi steps=20 seed=3 samples=3"), "three samples side by side");
+	a = b.app;
+	type(&b, "8s");
+	n = a->cursor.node;
+	text_now(&b, one);
+	CHECK(command(&b, "sample 2") && a->cursor.sample == 1 && a->cursor.node == n, "sample 2 is looked at, no new run");
+	text_now(&b, two);
+	CHECK(strcmp(one, two) != 0, "and is another one");
+	for (int i = 0; i < COLOUR_COUNT; i++) {
+		command(&b, "colour");
+		free(screen(&b, 100, 30, true, true));
+	}
+	type(&b, ".,.S");
+	CHECK(a->cursor.sample == 1 && a->cursor.node == n, "steps stay on it");
+	CHECK(command(&b, "sample") && a->cursor.sample == 2, "sample alone: the next one");
+	CHECK(command(&b, "sample 1") && a->cursor.sample == 0, "sample 1");
+	text_now(&b, two);
+	CHECK(strcmp(one, two) == 0, "as it was");
+	bench_close(&b);
+	bench_open(&b, false, "psi steps=20 seed=3");
+	type(&b, "8s");
+	text_now(&b, two);
+	CHECK(strcmp(one, two) == 0, "as alone");
+	bench_close(&b);
+}
+
+static void
 test_play(void)
 {
 	struct bench b;
@@ -411,6 +445,7 @@ main(void)
 	test_knobs();
 	test_focus();
 	test_runs();
+	test_samples();
 	test_play();
 	test_stop();
 	test_write();

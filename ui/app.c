@@ -60,7 +60,7 @@ priv_new(const struct app_setup *s, struct app_private **out, struct error *e)
 	if (!p)
 		return error_set(e, ST_MEMORY, "out of memory");
 	p->other_branch = -1;
-	p->rest_at = p->play_at = -1;
+	p->rest_at = p->play_at = p->waiting_since = -1;
 	p->fixed_ms = -1;
 	p->history_sample = -1;
 	if (!priv_arrays(p, S, L) || state_init(&p->now, S, L, e) || state_init(&p->before, S, L, e) ||
@@ -266,8 +266,13 @@ bool
 app_tick(struct app *a, double now_s)
 {
 	struct app_private *p = a->priv;
-	bool changed = false;
+	bool changed = false, waiting = p->stepping || p->ahead_ticket;
 
+	/* What takes long says for how long it has been at it. */
+	if (p->waiting_since < 0)
+		p->waiting_since = now_s;
+	changed |= waiting && (int)(now_s - p->waiting_since) != (int)(p->clock - p->waiting_since);
+	p->clock = now_s;
 	if (p->moved) {
 		p->moved = false;
 		p->rest_at = now_s + .1;
@@ -306,6 +311,8 @@ app_next_tick(const struct app *a, double now_s)
 
 		wait = wait < 0 || due < wait ? due : wait;
 	}
+	if ((p->stepping || p->ahead_ticket) && (wait < 0 || wait > 1))
+		wait = 1;
 	return wait;
 }
 

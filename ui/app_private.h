@@ -86,6 +86,7 @@ struct app_private {
 	const struct node *ahead_node;       /* its features were asked for, under ahead_recipe */
 	struct recipe ahead_recipe;
 	double rest_at, play_at;     /* seconds; < 0: not set */
+	double clock, waiting_since; /* seconds: of the last tick; since when the cursor waits for the sampler, < 0: just now */
 
 	int bound;                   /* bound of the zones chosen in the timeline: 0 high|middle, 1 middle|low */
 	struct state past;           /* of the line's earlier states, one at a time */

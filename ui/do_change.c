@@ -67,6 +67,8 @@ knobs_take(struct app *a, const struct recipe *r, struct error *e)
 		a->recipe = *r;
 		return ST_OK;
 	}
+	if (r->per != PER_NONE && r->per != a->recipe.per)
+		app_say(a, false, "kappa depends on the state now: this does not keep the marginals");
 	a->recipe = *r;
 	p->held = !recipe_equal(&a->recipe, cursor_recipe(a));
 	a->cursor.reveal = -1;

@@ -162,6 +162,28 @@ put_mixture(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 	return y;
 }
 
+/* What the mathematics says about moves at this noise (psi-samplers.md section
+ * 4), and what an explicit draw cannot tell; full view. */
+static int
+put_remarks(struct app *a, struct canvas *c, struct rect r, int y)
+{
+	const struct look *l = &a->priv->look;
+	char ratio[16];
+
+	if (!a->priv->has_look || a->priv->look_missing)
+		return y;
+	if (l->explicit_draw) {
+		canvas_put(c, r, 0, y, STYLE_DIM, "predictor noise cannot be told apart here");
+		return y + 1;
+	}
+	if (a->model->mask >= 0 || l->w_x <= 0 || l->w_uniform <= l->w_x)
+		return y;
+	say_number(l->w_uniform / l->w_x, ratio, sizeof ratio);
+	canvas_printf(c, r, 0, y, STYLE_DIM, "at this noise %s random tokens for each", ratio);
+	canvas_put(c, r, 0, y + 1, STYLE_DIM, "token that the predictor takes from x_theta");
+	return y + 2;
+}
+
 static int
 put_history(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 {
@@ -280,6 +302,7 @@ draw_full(struct app *a, struct canvas *c, struct rect r)
 	if (side) {
 		put_columns(a, c, (struct rect){ r.x, r.y, r.w - 44, r.h }, y, r.h - y);
 		y = put_mixture(a, c, right, y, r.h - y) + 1;
+		y = put_remarks(a, c, right, y) + 1;
 		put_history(a, c, right, y, history);
 		return;
 	}

@@ -197,7 +197,7 @@ nudge(struct app *a, int by)
 		return true;
 	}
 	recipe_get(&a->recipe, k->name, value, sizeof value);
-	if (a->priv->held)
+	if (a->priv->held && !*a->message)
 		app_say(a, false, "%s %s: s keeps it, Esc drops it", k->shown, value);
 	return true;
 }

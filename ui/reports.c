@@ -82,6 +82,7 @@ ask_ahead(struct app *a)
 	p->need_ahead = false;
 	p->ahead_node = a->cursor.node;
 	p->ahead_recipe = a->recipe;
+	p->waiting_since = -1;
 	p->ahead_ticket = sampler_ask(a->sampler, &r);
 }
 
@@ -96,6 +97,7 @@ ask_steps(struct app *a, int count)
 		return;
 	}
 	p->stepping = true;
+	p->waiting_since = -1;
 	p->steps_left = count;
 	p->step_ticket = sampler_ask(a->sampler, &r);
 }
@@ -139,6 +141,7 @@ take_step(struct app *a, const struct report *r)
 			cursor_born(a, r->node);
 		if (p->steps_left != INT_MAX && p->steps_left > 0)
 			p->steps_left--;
+		p->waiting_since = -1;
 		if (r->ticket == p->step_ticket && r->node->up == a->cursor.node) {
 			p->held = p->held && !recipe_equal(&a->recipe, &r->recipe);
 			if (r->last)

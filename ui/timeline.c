@@ -248,14 +248,51 @@ put_where(struct app *a, struct canvas *c, struct rect r, int x, int y)
 	return x - from;
 }
 
+/* "computing", and for how many seconds if that is long. */
+static int
+put_waiting(struct app *a, struct canvas *c, struct rect r, int x, int y)
+{
+	const struct app_private *p = a->priv;
+	struct sampler_progress g;
+	int s = p->waiting_since < 0 ? 0 : (int)(p->clock - p->waiting_since);
+
+	sampler_progress(a->sampler, &g);
+	if (!p->stepping && !g.busy && !p->next_missing)
+		return canvas_put(c, r, x, y, STYLE_DIM, "...");
+	if (s < 1 || p->fixed_ms >= 0) /* golden screens know no time */
+		return canvas_put(c, r, x, y, STYLE_DIM, "computing");
+	if (g.net_ms > 1500)
+		return canvas_printf(c, r, x, y, STYLE_DIM, "computing, %d of about %.0f s", s, g.net_ms / 1000);
+	return canvas_printf(c, r, x, y, STYLE_DIM, "computing, %d s", s);
+}
+
+/* What the plan says of the coming step, and what must be known about it. */
+static void
+put_plan(struct app *a, struct canvas *c, struct rect r, int x, int y, const struct leg *coming, const struct plan_row *row)
+{
+	int at = a->cursor.node->step - coming->first;
+	char k[16];
+
+	if (coming->zone && at >= 0 && at < coming->n && coming->zone[at] == 3) {
+		canvas_put(c, r, x, y, STYLE_DIM, "noise removal, the last step");
+		return;
+	}
+	if (has_kappa(a)) {
+		say_number(row->kappa, k, sizeof k);
+		x += canvas_printf(c, r, x, y, STYLE_DIM, "kappa %s%s", k, a->priv->held ? ", a branch of its own" : " at these knobs");
+	}
+	if (a->recipe.per != PER_NONE)
+		x += canvas_put(c, r, x, y, STYLE_DIM, ", does not keep the marginals");
+	if (coming->grid_ends_at_c)
+		canvas_put(c, r, x, y, STYLE_DIM, ", the grid ends at c");
+}
+
 static void
 put_next(struct app *a, struct canvas *c, struct rect r, int x, int y)
 {
 	struct app_private *p = a->priv;
 	const struct leg *coming = coming_leg(a);
 	const struct plan_row *row = coming ? leg_row(coming, a->cursor.node->step) : NULL;
-	struct sampler_progress g;
-	char k[16];
 
 	if (cursor_at_end(a)) {
 		canvas_put(c, r, x, y, STYLE_DIM, "next       the run is at its end; g goes to the first state, T shows the tree");
@@ -266,15 +303,10 @@ put_next(struct app *a, struct canvas *c, struct rect r, int x, int y)
 	if (p->has_next && p->next_of == a->cursor.node) {
 		x += put_counts(c, r, x, y, &p->next_counts) + 2;
 	} else {
-		sampler_progress(a->sampler, &g);
-		x += canvas_put(c, r, x, y, STYLE_DIM, p->stepping || g.busy || p->next_missing ? "computing" : "...") + 2;
+		x += put_waiting(a, c, r, x, y) + 2;
 	}
-	if (row && coming->zone && coming->zone[a->cursor.node->step - coming->first] == 3) {
-		canvas_put(c, r, x, y, STYLE_DIM, "noise removal, the last step");
-	} else if (row && has_kappa(a)) {
-		say_number(row->kappa, k, sizeof k);
-		canvas_printf(c, r, x, y, STYLE_DIM, "kappa %s%s", k, p->held ? ", a branch of its own" : " at these knobs");
-	}
+	if (row)
+		put_plan(a, c, r, x, y, coming, row);
 }
 
 /* Lines: where, and this step; the next; with one line only the most needed. */
