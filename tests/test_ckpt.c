@@ -58,7 +58,8 @@ check_set(const struct ckpt *c, const struct st_file *f, const char *prefix, boo
 		wrong += !t || !same_values(t, &f->tensor[i]);
 		seen++;
 	}
-	CHECK(wrong == 0 && seen == (ema ? c->n_ema : c->n_raw), "%s: the values of %d tensors %s*", file, seen, prefix);
+	CHECK(wrong == 0 && seen == (ema ? c->n_ema : c->n_raw), "%s: the values of %d tensors %s*", file, seen,
+	    prefix);
 }
 
 static long
@@ -83,7 +84,8 @@ check_values(const char *path)
 	if (CHECK(ckpt_open(path, NULL, &c, &e) == ST_OK, "%s opens %s", base_name(path), e.msg)) {
 		check_set(c, f, "raw.", false, base_name(path));
 		check_set(c, f, "ema.", true, base_name(path));
-		CHECK(c->config.step == meta_number(f, "step", -1) && c->config.length == meta_number(f, "length", -1) &&
+		CHECK(c->config.step == meta_number(f, "step", -1) &&
+		    c->config.length == meta_number(f, "length", -1) &&
 		    c->config.n_heads == meta_number(f, "heads", -1), "%s: step, length, heads", base_name(path));
 		ckpt_close(c);
 	}
@@ -123,8 +125,8 @@ check_metadata(const struct ckpt *c, const struct st_file *f, const char *file)
 
 	CHECK(meta_number(f, "length", g->length) == g->length && meta_number(f, "vocab", g->vocab) == g->vocab &&
 	    meta_number(f, "vocabulary", g->vocab) == g->vocab && meta_number(f, "heads", g->n_heads) == g->n_heads &&
-	    (g->causal || meta_number(f, "mask", g->mask) == g->mask), "%s: V %d, mask %d, L %d, %d heads", file, g->vocab,
-	    g->mask, g->length, g->n_heads);
+	    (g->causal || meta_number(f, "mask", g->mask) == g->mask), "%s: V %d, mask %d, L %d, %d heads", file,
+	    g->vocab, g->mask, g->length, g->n_heads);
 	CHECK((!algo || !strcmp(algo, algo_name(g->algo))) && (!noise || !strcmp(noise, schedule_name(g->schedule))) &&
 	    (!eps || fabs(strtod(eps, NULL) - g->eps) < 1e-12), "%s: %s, %s, eps %g", file, algo_name(g->algo),
 	    schedule_name(g->schedule), g->eps);
@@ -293,12 +295,14 @@ check_options(const char *path)
 	    strstr(e.msg, "--length"), "without a configuration: %s", e.msg);
 	config_override_init(&o);
 	o.heads = 2;
-	CHECK(ckpt_open(bare, &o, &c, &e) == ST_CKPT && strstr(e.msg, "--algo and --length"), "two are left: %s", e.msg);
+	CHECK(ckpt_open(bare, &o, &c, &e) == ST_CKPT && strstr(e.msg, "--algo and --length"), "two are left: %s",
+	    e.msg);
 	o.algo = "mdlm";
 	o.length = 24;
 	if (CHECK(ckpt_open(bare, &o, &c, &e) == ST_OK, "all given: it opens")) {
-		CHECK(c->config.algo == ALGO_MDLM && c->config.mask == 4 && !c->config.timed && c->config.length == 24 &&
-		    c->config.schedule == SCHEDULE_LOGLINEAR && c->config.eps == 1e-3, "the rest follows");
+		CHECK(c->config.algo == ALGO_MDLM && c->config.mask == 4 && !c->config.timed &&
+		    c->config.length == 24 && c->config.schedule == SCHEDULE_LOGLINEAR && c->config.eps == 1e-3,
+		    "the rest follows");
 		ckpt_close(c);
 	}
 	o.algo = "nonsense";
@@ -307,12 +311,13 @@ check_options(const char *path)
 	o.noise = "cosine";
 	o.eps = 0.01;
 	if (CHECK(ckpt_open(bare, &o, &c, &e) == ST_OK, "another algorithm and schedule")) {
-		CHECK(c->config.mask == -1 && c->config.timed && c->config.schedule == SCHEDULE_COSINE && c->config.eps == 0.01,
-		    "uniform, cosine, eps 0.01");
+		CHECK(c->config.mask == -1 && c->config.timed && c->config.schedule == SCHEDULE_COSINE &&
+		    c->config.eps == 0.01, "uniform, cosine, eps 0.01");
 		ckpt_close(c);
 	}
 	o.heads = 3;
-	CHECK(ckpt_open(bare, &o, &c, &e) == ST_CKPT && strstr(e.msg, "--heads"), "heads that do not divide: %s", e.msg);
+	CHECK(ckpt_open(bare, &o, &c, &e) == ST_CKPT && strstr(e.msg, "--heads"), "heads that do not divide: %s",
+	    e.msg);
 	unlink(bare);
 }
 

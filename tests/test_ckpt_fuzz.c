@@ -125,7 +125,8 @@ fuzz_file(const char *path, int rounds)
 		if (n < 4096 || n % 7 == 0 || f.bytes - n < 512)
 			try_open(&f);
 	}
-	CHECK(ok && f.outside == 0 && f.silent == 0 && f.refused > 0, "%s: %ld variants opened, %ld were refused with a line",
+	CHECK(ok && f.outside == 0 && f.silent == 0 && f.refused > 0,
+	    "%s: %ld variants opened, %ld were refused with a line",
 	    base_name(path), f.opened, f.refused);
 	if (f.fd >= 0)
 		close(f.fd);

@@ -165,7 +165,8 @@ run_case(const char *path, const char *expect, const char *why, const char *scra
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 	bool fine = strcmp(expect, "ok") == 0 ? code == OPENED : strcmp(expect, "error") == 0 ? code == REFUSED
 	    : code == OPENED || code == REFUSED;
-	CHECK(fine && (code != REFUSED || one_line(msg)), "%s is %s (%s): %d %s", base_name(path), expect, why, code, msg);
+	CHECK(fine && (code != REFUSED || one_line(msg)), "%s is %s (%s): %d %s", base_name(path), expect, why, code,
+	    msg);
 	if (code == REFUSED && strstr(why, "option"))
 		CHECK(strstr(msg, "--") != NULL, "%s names an option", base_name(path));
 	if (took > (SANITIZED ? 20 : 2) || (!SANITIZED && use_of.ru_maxrss > 64 * 1024))
@@ -180,8 +181,10 @@ run_index(const char *path, const char *scratch)
 	size_t i, ran = 0;
 
 	json_array_foreach(cases, i, c) {
-		const char *kind = json_string_value(json_object_get(c, "kind")), *name = json_string_value(json_object_get(c, "path"));
-		const char *expect = json_string_value(json_object_get(c, "expect")), *why = json_string_value(json_object_get(c, "why"));
+		const char *kind = json_string_value(json_object_get(c, "kind")),
+		    *name = json_string_value(json_object_get(c, "path"));
+		const char *expect = json_string_value(json_object_get(c, "expect")),
+		    *why = json_string_value(json_object_get(c, "why"));
 		char file[4096];
 
 		if (!kind || !name || !expect || !strncmp(kind, "tokenizer", 9))

@@ -86,15 +86,19 @@ check_info(void)
 	    "info of the demo");
 	if (!second || strncmp(second + 1, demo_info, strlen(demo_info)))
 		printf("# %s\n", text);
-	CHECK(strstr(text, "  tokenizer    text8, in the file\n") && strstr(text, " to compute with\n"), "and its last lines");
+	CHECK(strstr(text, "  tokenizer    text8, in the file\n") && strstr(text, " to compute with\n"),
+	    "and its last lines");
 	free(text);
 	text = printed(print_json, small, &st, &e);
 	json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	CHECK(!st && json_integer_value(json_object_get(o, "n_blocks")) == 2 &&
 	    json_integer_value(json_object_get(o, "hidden_size")) == 8 && json_is_true(json_object_get(o, "ema")) &&
-	    json_real_value(json_object_get(o, "ema_decay")) == 0.99 && json_integer_value(json_object_get(o, "step")) == 10 &&
-	    json_is_null(json_object_get(o, "mask")) && !strcmp(json_string_value(json_object_get(o, "noise")), "uniform") &&
-	    json_integer_value(json_object_get(o, "weight_bytes")) == 4 * json_integer_value(json_object_get(o, "parameters")) &&
+	    json_real_value(json_object_get(o, "ema_decay")) == 0.99 &&
+	    json_integer_value(json_object_get(o, "step")) == 10 &&
+	    json_is_null(json_object_get(o, "mask")) &&
+	    !strcmp(json_string_value(json_object_get(o, "noise")), "uniform") &&
+	    json_integer_value(json_object_get(o, "weight_bytes")) ==
+	    4 * json_integer_value(json_object_get(o, "parameters")) &&
 	    strlen(json_string_value(json_object_get(o, "hash"))) == 64, "info as JSON");
 	json_decref(o);
 	free(text);
@@ -147,7 +151,8 @@ static void
 check_export(const char *path)
 {
 	static const struct { const char *dtype; bool raw; double within; } cases[] = {
-		{ NULL, false, 0 }, { NULL, true, 0 }, { "f32", false, 1e-7 }, { "f32", true, 1e-7 }, { "bf16", false, 1. / 256 },
+		{ NULL, false, 0 }, { NULL, true, 0 }, { "f32", false, 1e-7 }, { "f32", true, 1e-7 },
+		{ "bf16", false, 1. / 256 },
 		{ "f16", false, 1. / 2048 }, { "F16", true, 1. / 2048 },
 	};
 	struct error e = { .msg = "" };
@@ -166,8 +171,8 @@ check_export(const char *path)
 		if (!CHECK(!export_write(c, out, &o, &e), "it is exported %s", e.msg))
 			continue;
 		double d = difference(c, !cases[i].raw, out);
-		CHECK(d <= cases[i].within, "%s as %s, %s: within %.2g", base_name(path), cases[i].dtype ? cases[i].dtype : "stored",
-		    cases[i].raw ? "raw" : "EMA", d);
+		CHECK(d <= cases[i].within, "%s as %s, %s: within %.2g", base_name(path),
+		    cases[i].dtype ? cases[i].dtype : "stored", cases[i].raw ? "raw" : "EMA", d);
 	}
 	int none;
 	CHECK(!export_dtype("f8", &none), "no type f8");
@@ -202,7 +207,8 @@ check_folder(const char *path, const char *type)
 			st_declare(w, f->tensor[i].name, f->tensor[i].dtype, f->tensor[i].ndim, f->tensor[i].dim, NULL);
 		st_begin(w, NULL);
 		for (int i = 0; i < f->n; i++)
-			st_write(w, f->tensor[i].data, tensor_numel(&f->tensor[i]) * dtype_size(f->tensor[i].dtype), NULL);
+			st_write(w, f->tensor[i].data, tensor_numel(&f->tensor[i]) * dtype_size(f->tensor[i].dtype),
+			    NULL);
 		st_commit(w, NULL);
 		st_close(f);
 		rename(again, file);
@@ -287,7 +293,8 @@ check_verify(void)
 	free(text);
 	overwrite(file, at, nan, sizeof nan);
 	text = printed(print_verify, file, &st, &e);
-	CHECK(st == ST_CKPT && strstr(text, "raw weight output_layer.linear.weight: 1 of 280 numbers are not finite"), "a NaN as well");
+	CHECK(st == ST_CKPT && strstr(text, "raw weight output_layer.linear.weight: 1 of 280 numbers are not finite"),
+	    "a NaN as well");
 	free(text);
 	export_options_init(&o);
 	o.raw = true;
@@ -309,8 +316,9 @@ check_hash(void)
 
 	if (!CHECK(!ckpt_open(small, NULL, &c, &e), "%s opens", base_name(small)))
 		return;
-	CHECK(!ckpt_hash(c, false, a, &e) && !ckpt_hash(c, true, b, &e) && !ckpt_hash(c, false, again, &e) && strcmp(a, b) &&
-	    !strcmp(a, again) && strspn(a, "0123456789abcdef") == 64, "raw and EMA have names of their own: %.8s, %.8s", a, b);
+	CHECK(!ckpt_hash(c, false, a, &e) && !ckpt_hash(c, true, b, &e) && !ckpt_hash(c, false, again, &e) &&
+	    strcmp(a, b) && !strcmp(a, again) && strspn(a, "0123456789abcdef") == 64,
+	    "raw and EMA have names of their own: %.8s, %.8s", a, b);
 	ckpt_close(c);
 	copy(small, file);
 	if (CHECK(!ckpt_open(file, NULL, &c, &e), "a copy")) {

@@ -30,8 +30,8 @@ is_int(const char *text, size_t n, long long want, const char *what)
 	struct pickle *p = NULL;
 	bool ok = read_pickle(text, n, &p);
 
-	CHECK(ok && pk_type(p, pickle_root(p)) == PK_INT && pk_int(p, pickle_root(p)) == want, "%s is %lld %s", what, want,
-	    last_error);
+	CHECK(ok && pk_type(p, pickle_root(p)) == PK_INT && pk_int(p, pickle_root(p)) == want, "%s is %lld %s", what,
+	    want, last_error);
 	pickle_free(p);
 }
 
@@ -72,7 +72,8 @@ check_constants(void)
 	IS_TEXT("S\"\\xff\"\n.", PK_BYTES, "\xff", "STRING beyond ASCII");
 	IS_TEXT("U\x02hi.", PK_STR, "hi", "SHORT_BINSTRING");
 	IS_TEXT("C\x02\xff\xfe.", PK_BYTES, "\xff\xfe", "SHORT_BINBYTES");
-	IS_TEXT("c_codecs\nencode\n(X\x04\x00\x00\x00\xc3\xa9\xc3\xbfU\x06latin1tR.", PK_BYTES, "\xe9\xff", "_codecs.encode");
+	IS_TEXT("c_codecs\nencode\n(X\x04\x00\x00\x00\xc3\xa9\xc3\xbfU\x06latin1tR.", PK_BYTES, "\xe9\xff",
+	    "_codecs.encode");
 	if (CHECK(READ(&p, "G\x3f\xf8\0\0\0\0\0\0."), "BINFLOAT reads"))
 		CHECK(pk_float(p, pickle_root(p)) == 1.5, "BINFLOAT is 1.5");
 	pickle_free(p);
@@ -92,7 +93,8 @@ check_containers(void)
 
 	if (CHECK(READ(&p, "}(U\x01" "aK\x01U\x01" "bK\x02U\x01" "aK\x03u."), "a dict reads")) {
 		v = pickle_root(p);
-		CHECK(pk_count(p, v) == 3 && pk_int(p, pk_get(p, v, "a")) == 3 && pk_get(p, v, "c") == PK_ABSENT, "the last value counts");
+		CHECK(pk_count(p, v) == 3 && pk_int(p, pk_get(p, v, "a")) == 3 && pk_get(p, v, "c") == PK_ABSENT,
+		    "the last value counts");
 	}
 	pickle_free(p);
 	if (CHECK(READ(&p, "](K\x01K\x02" "eK\x03" "a."), "a list reads")) {
@@ -103,7 +105,8 @@ check_containers(void)
 	if (CHECK(READ(&p, "]q\0h\0a."), "a list that contains itself reads"))
 		CHECK(pk_item(p, pickle_root(p), 0) == pickle_root(p), "and does");
 	pickle_free(p);
-	if (CHECK(READ(&p, "ccollections\nOrderedDict\n)RU\x01xK\x05s}U\x09_metadataNsb."), "an OrderedDict with a state reads"))
+	if (CHECK(READ(&p, "ccollections\nOrderedDict\n)RU\x01xK\x05s}U\x09_metadataNsb."),
+	    "an OrderedDict with a state reads"))
 		CHECK(pk_int(p, pk_get(p, pickle_root(p), "x")) == 5, "and is a dict");
 	pickle_free(p);
 	if (CHECK(READ(&p, "ccollections\nOrderedDict\n(](](U\x01xK\x05" "eetR."), "an OrderedDict of pairs reads"))
@@ -138,13 +141,16 @@ check_inert(void)
 static double
 cost(const struct pickle *p)
 {
-	return (double)(p->cap * sizeof *p->value + p->pool_cap * sizeof *p->pool + p->text_cap) / (double)(p->in_bytes + 4096);
+	size_t held = p->cap * sizeof *p->value + p->pool_cap * sizeof *p->pool + p->text_cap;
+
+	return (double)held / (double)(p->in_bytes + 4096);
 }
 
 /* `unit` n times between head and tail: memory in proportion, or (refused: a
  * word of it) an error. */
 static void
-check_bomb(const char *refused, const char *what, const char *head, const char *unit, size_t unit_bytes, const char *tail, size_t n)
+check_bomb(const char *refused, const char *what, const char *head, const char *unit, size_t unit_bytes,
+    const char *tail, size_t n)
 {
 	size_t h = strlen(head), t = strlen(tail), bytes = h + n * unit_bytes + t;
 	char *text = malloc(bytes);
@@ -181,7 +187,8 @@ check_memory(void)
 		*s++ = 'x';
 	sprintf(s, "\nU\6latin1tq\2" "0");
 	check_bomb("copied", "a text encoded again and again", text, "h\1h\2R0", 6, "N.", 100000);
-	check_bomb(NULL, "a list made into dicts", "ccollections\nOrderedDict\nq\1](](K\1K\2e](K\1K\2e](K\1K\2e](K\1K\2ee\x85q\2" "0",
+	check_bomb(NULL, "a list made into dicts",
+	    "ccollections\nOrderedDict\nq\1](](K\1K\2e](K\1K\2e](K\1K\2e](K\1K\2ee\x85q\2" "0",
 	    "h\1h\2R0", 6, "N.", 100000);
 	check_bomb(NULL, "a list made into sets", "cbuiltins\nset\nq\1](NNNNNNNNNNNNNNNNe\x85q\2" "0",
 	    "h\1h\2R(N\x90" "0", 9, "N.", 100000);
@@ -206,7 +213,8 @@ check_config(void)
 	k = (struct pickled_config){ p, pickle_root(p) };
 	CHECK(!cv_get_pickle(&k, "data.c", &v, &e) && v.kind == CV_INT && v.i == 8, "a number");
 	CHECK(!cv_get_pickle(&k, "model.b", &v, &e) && v.kind == CV_INT && v.i == 8, "an interpolation from the root");
-	CHECK(!cv_get_pickle(&k, "model.a", &v, &e) && v.kind == CV_INT && v.i == 8, "one beside it, that is one itself");
+	CHECK(!cv_get_pickle(&k, "model.a", &v, &e) && v.kind == CV_INT && v.i == 8,
+	    "one beside it, that is one itself");
 	CHECK(!cv_get_pickle(&k, "model.u", &v, &e) && v.kind == CV_INT && v.i == 8, "one from the section above");
 	CHECK(!cv_get_pickle(&k, "model.r", &v, &e) && v.kind == CV_ABSENT, "a resolver is not run");
 	CHECK(!cv_get_pickle(&k, "model.none.at.all", &v, &e) && v.kind == CV_ABSENT, "an absent section");

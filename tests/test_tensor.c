@@ -87,7 +87,8 @@ check_strides(void)
 {
 	static const struct tensor shapes[] = {
 		{ .ndim = 2, .dim = { 7, 5 }, .stride = { 5, 1 } }, { .ndim = 2, .dim = { 7, 5 }, .stride = { 1, 7 } },
-		{ .ndim = 3, .dim = { 2, 3, 4 }, .stride = { 1, 8, 2 } }, { .ndim = 3, .dim = { 3, 1, 2 }, .stride = { 4, 99, 2 } },
+		{ .ndim = 3, .dim = { 2, 3, 4 }, .stride = { 1, 8, 2 } },
+		{ .ndim = 3, .dim = { 3, 1, 2 }, .stride = { 4, 99, 2 } },
 		{ .ndim = 4, .dim = { 2, 2, 2, 3 }, .stride = { 0, 1, 2, 4 } }, { .ndim = 0 },
 	};
 	unsigned char raw[4 * 64 + 1];
@@ -134,9 +135,12 @@ check_integers(void)
 	struct error e = { .msg = "" };
 	int32_t out[4];
 
-	CHECK(tensor_to_i32(&t, 0, 3, out, &e) == ST_OK && out[0] == 1 && out[1] == -5 && out[2] == INT32_MAX, "i64 to i32");
-	CHECK(tensor_to_i32(&t, 0, 4, out, &e) == ST_CKPT && strstr(e.msg, "32 bits"), "a number beyond 32 bits: %s", e.msg);
-	t = (struct tensor){ .name = t.name, .dtype = DT_BOOL, .ndim = 1, .dim = { 3 }, .stride = { 1 }, .data = bytes };
+	CHECK(tensor_to_i32(&t, 0, 3, out, &e) == ST_OK && out[0] == 1 && out[1] == -5 && out[2] == INT32_MAX,
+	    "i64 to i32");
+	CHECK(tensor_to_i32(&t, 0, 4, out, &e) == ST_CKPT && strstr(e.msg, "32 bits"), "a number beyond 32 bits: %s",
+	    e.msg);
+	t = (struct tensor){ .name = t.name, .dtype = DT_BOOL, .ndim = 1, .dim = { 3 }, .stride = { 1 },
+	    .data = bytes };
 	CHECK(tensor_to_i32(&t, 0, 3, out, &e) == ST_OK && out[0] == 0 && out[1] == 1 && out[2] == 1, "bool to i32");
 	t.dtype = DT_F32;
 	CHECK(tensor_to_i32(&t, 0, 1, out, &e) == ST_CKPT, "floats are no whole numbers: %s", e.msg);
@@ -188,7 +192,8 @@ check_golden(const char *path)
 
 	if (!CHECK(st_open(path, &f, &e) == ST_OK, "%s opens %s", base_name(path), e.msg))
 		return;
-	if (CHECK(write_again(f, again, &e) && st_open(again, &g, &e) == ST_OK, "%s is written again %s", base_name(path), e.msg)) {
+	if (CHECK(write_again(f, again, &e) && st_open(again, &g, &e) == ST_OK, "%s is written again %s",
+	    base_name(path), e.msg)) {
 		equal = f->n == g->n && f->n_meta == g->n_meta;
 		for (int i = 0; equal && i < f->n; i++)
 			equal = same_tensor(&f->tensor[i], st_find(g, f->tensor[i].name));
@@ -243,7 +248,8 @@ check_atomic(void)
 	st_write(w, one, 8, &e);
 	CHECK(st_commit(w, &e) == ST_FAIL && size_of(path) == size, "too little data: %s", e.msg);
 	w = begun(path, &e);
-	CHECK(st_write(w, one, sizeof one, &e) == ST_OK && st_write(w, one, 1, &e) == ST_FAIL, "too much data: %s", e.msg);
+	CHECK(st_write(w, one, sizeof one, &e) == ST_OK && st_write(w, one, 1, &e) == ST_FAIL, "too much data: %s",
+	    e.msg);
 	st_abort(w);
 	CHECK(size_of(path) == size, "an abandoned writer leaves the old file");
 	find_files(dir, &left);

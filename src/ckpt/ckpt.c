@@ -13,8 +13,10 @@ ckpt_format_name(enum ckpt_format f)
 {
 	static const char *const names[] = {
 		[CKPT_LIGHTNING] = "Lightning checkpoint", [CKPT_SAFETENSORS] = "safetensors",
-		[CKPT_HF] = "Hugging Face folder (safetensors)", [CKPT_HF_SHARDED] = "Hugging Face folder (sharded safetensors)",
-		[CKPT_HF_BIN] = "Hugging Face folder (pytorch_model.bin)", [CKPT_OWN] = "psiview checkpoint (safetensors)",
+		[CKPT_HF] = "Hugging Face folder (safetensors)",
+		[CKPT_HF_SHARDED] = "Hugging Face folder (sharded safetensors)",
+		[CKPT_HF_BIN] = "Hugging Face folder (pytorch_model.bin)",
+		[CKPT_OWN] = "psiview checkpoint (safetensors)",
 	};
 
 	return names[f];

@@ -18,8 +18,8 @@
 enum ckpt_format { CKPT_LIGHTNING, CKPT_SAFETENSORS, CKPT_HF, CKPT_HF_SHARDED, CKPT_HF_BIN, CKPT_OWN };
 
 /* A tokenizer found inside the file. */
-enum ckpt_tokenizer { CKPT_TOK_NONE, CKPT_TOK_JSON /* bytes of a tokenizer.json */, CKPT_TOK_TEXT8, CKPT_TOK_CHARS /* JSON array of strings */,
-	CKPT_TOK_BYTES, CKPT_TOK_PIXELS };
+enum ckpt_tokenizer { CKPT_TOK_NONE, CKPT_TOK_JSON /* bytes of a tokenizer.json */, CKPT_TOK_TEXT8,
+	CKPT_TOK_CHARS /* JSON array of strings */, CKPT_TOK_BYTES, CKPT_TOK_PIXELS };
 
 struct ckpt {
 	char *path;                            /* as given */

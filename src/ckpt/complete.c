@@ -28,28 +28,35 @@ extent(const struct tensor_list *l, const char *name, int rank, int axis)
 	return t && t->ndim == rank && t->dim[axis] <= INT_MAX ? (int)t->dim[axis] : 0;
 }
 
-static bool
-any_case(const char *s, const char *const *list)
-{
-	for (; *list; list++)
-		if (!strcasecmp(s, *list))
-			return true;
-	return false;
-}
-
 static enum algo
 algo_from(const char *s)
 {
-	/* Distilled and curriculum-free variants of Duo sample alike. */
-	static const char *const duo[] = { "duo", "distillation", NULL }, *const base[] = { "duo_base", "duo-base", NULL },
-	    *const udlm[] = { "udlm", NULL }, *const mdlm[] = { "mdlm", "subs", NULL }, *const d3pm[] = { "d3pm", NULL },
-	    *const sedd[] = { "sedd", NULL }, *const ar[] = { "ar", NULL }, *const gpt2[] = { "gpt2", NULL },
-	    *const classifier[] = { "classifier", NULL };
+	/* A distilled Duo samples like any other. */
+	static const struct { const char *name; enum algo algo; } known[] = {
+		{ "duo", ALGO_DUO }, { "distillation", ALGO_DUO }, { "duo_base", ALGO_DUO_BASE },
+		{ "duo-base", ALGO_DUO_BASE }, { "udlm", ALGO_UDLM }, { "mdlm", ALGO_MDLM }, { "d3pm", ALGO_D3PM },
+		{ "sedd", ALGO_SEDD }, { "ar", ALGO_AR }, { "gpt2", ALGO_GPT2 }, { "classifier", ALGO_CLASSIFIER },
+	};
 
-	return any_case(s, duo) ? ALGO_DUO : any_case(s, base) ? ALGO_DUO_BASE : any_case(s, udlm) ? ALGO_UDLM
-	    : any_case(s, mdlm) ? ALGO_MDLM : any_case(s, d3pm) ? ALGO_D3PM : any_case(s, sedd) ? ALGO_SEDD
-	    : any_case(s, ar) ? ALGO_AR : any_case(s, gpt2) ? ALGO_GPT2
-	    : any_case(s, classifier) ? ALGO_CLASSIFIER : ALGO_UNKNOWN;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (!strcasecmp(s, known[i].name))
+			return known[i].algo;
+	return ALGO_UNKNOWN;
+}
+
+/* "" is log-linear. */
+static enum schedule
+schedule_from(const char *s)
+{
+	static const struct { const char *name; enum schedule schedule; } known[] = {
+		{ "", SCHEDULE_LOGLINEAR }, { "log-linear", SCHEDULE_LOGLINEAR }, { "loglinear", SCHEDULE_LOGLINEAR },
+		{ "log_linear", SCHEDULE_LOGLINEAR }, { "cosine", SCHEDULE_COSINE },
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (!strcasecmp(s, known[i].name))
+			return known[i].schedule;
+	return SCHEDULE_UNKNOWN;
 }
 
 /* *field must be `found` if the file says it; else it becomes that. */
@@ -59,7 +66,8 @@ agree(const struct config *c, const char *what, int *field, int found, const cha
 	if (found <= 0)
 		return error_set(e, ST_CKPT, "tensor %s is missing or has the wrong rank", tensor);
 	if (*field != CONFIG_UNSET && *field != found)
-		return error_set(e, ST_CKPT, "%s: %s is %d, but tensor %s says %d", c->path, what, *field, tensor, found);
+		return error_set(e, ST_CKPT, "%s: %s is %d, but tensor %s says %d", c->path, what, *field, tensor,
+		    found);
 	*field = found;
 	return ST_OK;
 }
@@ -118,8 +126,9 @@ find_algo(struct config *c, const struct tensor_list *l, const struct config_ove
 	if (c->backbone == BACKBONE_GPT2)
 		c->algo = ALGO_GPT2;
 	else if (c->algo == ALGO_UNKNOWN && *c->algo_name)
-		return error_set(e, o->algo ? ST_USAGE : ST_CKPT, "algorithm \"%s\" is not one of duo, duo_base, udlm, mdlm, "
-		    "d3pm, sedd, ar: give --algo", c->algo_name);
+		return error_set(e, o->algo ? ST_USAGE : ST_CKPT,
+		    "algorithm \"%s\" is not one of duo, duo_base, udlm, mdlm, d3pm, sedd, ar: give --algo",
+		    c->algo_name);
 	else if (c->algo == ALGO_UNKNOWN && bare)
 		c->algo = ALGO_AR;                /* no time input at all: it can be nothing else */
 	if (c->causal == CONFIG_UNSET)
@@ -134,15 +143,12 @@ find_algo(struct config *c, const struct tensor_list *l, const struct config_ove
 static enum status
 find_noise(struct config *c, const struct config_override *o, struct error *e)
 {
-	static const char *const log_linear[] = { "log-linear", "loglinear", "log_linear", NULL },
-	    *const cosine[] = { "cosine", NULL };
 	const char *s = o->noise ? o->noise : c->noise_name;
 
-	c->schedule = !*s || any_case(s, log_linear) ? SCHEDULE_LOGLINEAR : any_case(s, cosine) ? SCHEDULE_COSINE
-	    : SCHEDULE_UNKNOWN;
+	c->schedule = schedule_from(s);
 	if (c->schedule == SCHEDULE_UNKNOWN)
-		return error_set(e, o->noise ? ST_USAGE : ST_CKPT, "noise schedule \"%s\" is not one of log-linear, cosine: "
-		    "give --noise", s);
+		return error_set(e, o->noise ? ST_USAGE : ST_CKPT,
+		    "noise schedule \"%s\" is not one of log-linear, cosine: give --noise", s);
 	if (!isnan(o->eps)) {
 		if (!(o->eps >= 0 && o->eps <= 0.5))
 			return error_set(e, ST_USAGE, "--eps is not within 0 to 0.5");
@@ -169,9 +175,11 @@ check_said(const struct config *c, struct error *e)
 		want[n++] = "--length";
 	if (!n)
 		return ST_OK;
-	for (int i = 0; i < n; i++)
-		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ",
-		    want[i]);
+	for (int i = 0; i < n; i++) {
+		const char *join = i == 0 ? "" : i + 1 == n ? " and " : ", ";
+
+		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", join, want[i]);
+	}
 	bool nothing = !*c->algo_name && c->n_heads == CONFIG_UNSET && c->length == CONFIG_UNSET;
 	return error_set(e, ST_CKPT, "%s: give %s%s", nothing ? "the file has no configuration" :
 	    "the configuration does not say all that is needed", list, *c->noise_name || !nothing ? ""
@@ -217,7 +225,8 @@ complete_unet(struct config *c, const struct tensor_list *l, const struct config
 		return st;
 	if (c->num_scales == CONFIG_UNSET || !c->ch_mult[0] || c->num_res_blocks == CONFIG_UNSET ||
 	    c->attn_scale == CONFIG_UNSET)
-		return error_set(e, ST_CKPT, "%s does not say num_res_blocks, ch_mult and scale_count_to_put_attn", c->path);
+		return error_set(e, ST_CKPT, "%s does not say num_res_blocks, ch_mult and scale_count_to_put_attn",
+		    c->path);
 	if (c->vocab == CONFIG_UNSET)
 		c->vocab = hint->vocab != CONFIG_UNSET ? hint->vocab : masked ? 257 : 256;
 	if (c->unet_time == CONFIG_UNSET)
@@ -275,8 +284,8 @@ find_mask(struct config *c, const struct config_override *o, const struct config
 	else
 		c->mask = c->vocab - 1;
 	if (c->mask >= c->vocab || (c->mask < 0 && !uniform))
-		return error_set(e, ST_CKPT, "%s: mask %d is not within the vocabulary of %d: give --mask", c->path, c->mask,
-		    c->vocab);
+		return error_set(e, ST_CKPT, "%s: mask %d is not within the vocabulary of %d: give --mask", c->path,
+		    c->mask, c->vocab);
 	return ST_OK;
 }
 

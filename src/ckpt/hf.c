@@ -258,7 +258,8 @@ open_shards(struct opener *o, const char *dir, const json_t *map)
 		int i = 0;
 
 		if (!name || !plain_name(name))
-			st = error_set(o->e, ST_CKPT, "%s: tensor %.200s is not in a file of the folder", INDEX, tensor);
+			st = error_set(o->e, ST_CKPT, "%s: tensor %.200s is not in a file of the folder", INDEX,
+			    tensor);
 		else if ((i = shard_number(o, dir, name, &seen)) < 0)
 			st = o->e ? o->e->code : ST_CKPT;
 		else if (!st_find(o->p->st[i], tensor))
@@ -270,7 +271,8 @@ open_shards(struct opener *o, const char *dir, const json_t *map)
 	for (int i = 0; i < o->p->n_st; i++)
 		total += (size_t)o->p->st[i]->n;
 	if (!st && total != json_object_size(map))
-		st = error_set(o->e, ST_CKPT, "%s names %zu tensors, the shards hold %zu", INDEX, json_object_size(map), total);
+		st = error_set(o->e, ST_CKPT, "%s names %zu tensors, the shards hold %zu", INDEX,
+		    json_object_size(map), total);
 	return st;
 }
 

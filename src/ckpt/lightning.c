@@ -80,8 +80,8 @@ read_state_dict(struct opener *o, struct torch_file *f, pk dict, bool plain)
 	if (!st && (!o->p->raw.n || (!plain && !prefix.only))) {
 		const char *seems = seems_names(names, n);
 
-		st = seems ? error_set(o->e, ST_CKPT, "not a discrete diffusion model: the names are those of %s", seems)
-		    : error_set(o->e, ST_CKPT, "no tensor in it is called backbone.*: not a discrete diffusion model");
+		st = error_set(o->e, ST_CKPT, seems ? "not a discrete diffusion model: the names are those of %s"
+		    : "no tensor in it is called backbone.*: not a discrete diffusion model%s", seems ? seems : "");
 	}
 	free(names);
 	return st;

@@ -165,8 +165,8 @@ seems_file(const struct map *m)
 		{ "PK", 2, "a zip archive that is cut short" },
 		{ "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14,
 		    "a file that torch.save wrote before PyTorch 1.6: load it and save it again with a newer torch" },
-		{ "\x80\x02", 2, "a bare pickle" }, { "\x80\x03", 2, "a bare pickle" }, { "\x80\x04", 2, "a bare pickle" },
-		{ "\x80\x05", 2, "a bare pickle" },
+		{ "\x80\x02", 2, "a bare pickle" }, { "\x80\x03", 2, "a bare pickle" },
+		{ "\x80\x04", 2, "a bare pickle" },		{ "\x80\x05", 2, "a bare pickle" },
 	};
 	size_t text = 0, zero = 0, n = m->bytes < 4096 ? m->bytes : 4096;
 

@@ -16,8 +16,8 @@ static const char *const parts[] = {
 	/* inside a DiT block or its output layer */
 	"norm1", "attn_qkv", "attn_out", "norm2", "mlp", "norm_final", "linear", "adaLN_modulation",
 	/* inside a block of a U-Net */
-	"groupnorm0", "conv0", "dense0", "groupnorm1", "conv1", "nin", "GroupNorm_0", "NIN_0", "NIN_1", "NIN_2", "NIN_3",
-	"conv", "Conv_0", "W", "b", "weight", "bias",
+	"groupnorm0", "conv0", "dense0", "groupnorm1", "conv1", "nin", "GroupNorm_0", "NIN_0", "NIN_1", "NIN_2",
+	"NIN_3", "conv", "Conv_0", "W", "b", "weight", "bias",
 };
 
 struct key { int part[PARTS]; int index; };

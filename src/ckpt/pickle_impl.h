@@ -7,7 +7,8 @@
 
 #include "ckpt/pickle.h"
 
-enum { FLAG_OWNED = 1 /* text lies in pickle.text, not in the input */, FLAG_CALLED = 2 /* a dict or set made by a call */ };
+enum { FLAG_OWNED = 1 /* text lies in pickle.text, not in the input */,
+    FLAG_CALLED = 2 /* a dict or set made by a call */ };
 
 struct pk_value {                 /* 16 bytes */
 	uint8_t type, flag;

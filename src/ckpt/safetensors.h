@@ -32,7 +32,8 @@ const char *st_dtype_code(enum dtype d);      /* "F32", "BF16", ... */
  * removes it.  Both free w. */
 struct st_writer;
 struct st_writer *st_writer_new(const char *path);
-enum status st_declare(struct st_writer *w, const char *name, enum dtype dtype, int ndim, const int64_t *dim, struct error *e);
+enum status st_declare(struct st_writer *w, const char *name, enum dtype dtype, int ndim, const int64_t *dim,
+    struct error *e);
 enum status st_metadata(struct st_writer *w, const char *key, const char *value, struct error *e);
 enum status st_begin(struct st_writer *w, struct error *e);
 enum status st_write(struct st_writer *w, const void *data, size_t bytes, struct error *e);

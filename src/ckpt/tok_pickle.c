@@ -28,7 +28,8 @@ class_of(const struct pickle *p, pk v)
 static bool
 is_text8(const struct pickle *p, pk table)
 {
-	static const char *const special[] = { "[CLS]", "[SEP]", "[BOS]", "[EOS]", "[MASK]", "[PAD]", "[RESERVED]", "[UNK]" };
+	static const char *const special[] = { "[CLS]", "[SEP]", "[BOS]", "[EOS]", "[MASK]", "[PAD]", "[RESERVED]",
+	    "[UNK]" };
 	bool same = pk_count(p, table) == TEXT8_IDS;
 
 	for (int i = 0; same && i < TEXT8_IDS; i++) {
@@ -117,7 +118,8 @@ id_of(const json_t *root, const char *text, size_t n)
 	for (size_t i = 0; !id && i < json_array_size(added); i++) {
 		const json_t *t = json_array_get(added, i), *content = json_object_get(t, "content");
 
-		if (json_is_string(content) && json_string_length(content) == n && !memcmp(json_string_value(content), text, n))
+		if (json_is_string(content) && json_string_length(content) == n &&
+		    !memcmp(json_string_value(content), text, n))
 			id = json_object_get(t, "id");
 	}
 	if (!id)
@@ -170,7 +172,8 @@ open_tokenizer(struct opener *o, const struct pickle *p, pk v)
 	}
 	if (inner != PK_ABSENT && (pk_type(p, json) == PK_BYTES || pk_type(p, json) == PK_STR))
 		return open_fast(o, p, v, json);
-	ckpt_warn(o->c, "the tokenizer in the file (%.*s) is not one psiview knows: ids are shown unless --tokenizer names one",
+	ckpt_warn(o->c,
+	    "the tokenizer in the file (%.*s) is not one psiview knows: ids are shown unless --tokenizer names one",
 	    (int)(n < 60 ? n : 60), n ? s : "no class");
 	return ST_OK;
 }

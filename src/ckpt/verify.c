@@ -48,8 +48,8 @@ check_crcs(const struct ckpt *c, const struct listener *l, size_t *bad, struct e
 	}
 	for (size_t i = 0; *bad && i < z.n; i++)
 		if (wrong[i])
-			say(l, "the CRC of member %.*s does not match: the file is damaged", (int)z.member[i].name_bytes,
-			    z.member[i].name);
+			say(l, "the CRC of member %.*s does not match: the file is damaged",
+			    (int)z.member[i].name_bytes, z.member[i].name);
 	if (!st && !wrong)
 		st = error_set(e, ST_MEMORY, "out of memory");
 	free(wrong);
@@ -106,6 +106,7 @@ ckpt_verify(const struct ckpt *c, void (*fn)(void *arg, const char *line), void 
 	if (crcs)
 		return error_set(e, ST_CKPT, "%zu CRC%s not match", crcs, crcs == 1 ? " does" : "s do");
 	if (weights)
-		return error_set(e, ST_NUMERIC, "%zu tensor%s numbers that are not finite", weights, weights == 1 ? " holds" : "s hold");
+		return error_set(e, ST_NUMERIC, "%zu tensor%s numbers that are not finite", weights,
+		    weights == 1 ? " holds" : "s hold");
 	return ST_OK;
 }

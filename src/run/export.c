@@ -25,8 +25,8 @@ bool
 export_dtype(const char *name, int *out)
 {
 	static const struct { const char *name; enum dtype dtype; } known[] = {
-		{ "f32", DT_F32 }, { "float32", DT_F32 }, { "bf16", DT_BF16 }, { "bfloat16", DT_BF16 }, { "f16", DT_F16 },
-		{ "float16", DT_F16 },
+		{ "f32", DT_F32 }, { "float32", DT_F32 }, { "bf16", DT_BF16 }, { "bfloat16", DT_BF16 },
+		{ "f16", DT_F16 }, { "float16", DT_F16 },
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -72,7 +72,8 @@ declare(struct st_writer *w, const struct tensor *t, int n, const struct export_
 static enum status
 put_tokenizer(struct st_writer *w, const struct ckpt *c, struct error *e)
 {
-	static const char *const name[] = { [CKPT_TOK_TEXT8] = "text8", [CKPT_TOK_BYTES] = "bytes", [CKPT_TOK_PIXELS] = "pixels" };
+	static const char *const name[] = { [CKPT_TOK_TEXT8] = "text8", [CKPT_TOK_BYTES] = "bytes",
+	    [CKPT_TOK_PIXELS] = "pixels" };
 	const char *key = c->tok_kind == CKPT_TOK_JSON ? "tokenizer.json" : "vocabulary";
 
 	if (c->tok_kind == CKPT_TOK_NONE)
@@ -227,7 +228,8 @@ export_write(const struct ckpt *c, const char *out, const struct export_options 
 	if (folder || o->config_json) {
 		json = config_to_hf(&c->config, torch_dtype(c, o), &why);
 		if (!json)
-			return why ? error_set(e, ST_USAGE, "no config.json for a model of type %s: %s", algo_name(c->config.algo), why)
+			return why ? error_set(e, ST_USAGE, "no config.json for a model of type %s: %s",
+			    algo_name(c->config.algo), why)
 			    : error_set(e, ST_MEMORY, "out of memory");
 	}
 	st = plan_paths(out, folder, &dir, &file, e);

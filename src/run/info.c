@@ -148,8 +148,8 @@ static void
 print_network(FILE *out, const struct config *c)
 {
 	if (c->backbone == BACKBONE_DIT) {
-		fprintf(out, "  network      %d block%s, width %d, %d head%s", c->n_blocks, c->n_blocks == 1 ? "" : "s", c->hidden,
-		    c->n_heads, c->n_heads == 1 ? "" : "s");
+		fprintf(out, "  network      %d block%s, width %d, %d head%s", c->n_blocks, c->n_blocks == 1 ? "" : "s",
+		    c->hidden, c->n_heads, c->n_heads == 1 ? "" : "s");
 		if (!c->causal)
 			fprintf(out, ", conditioning %d", c->cond_dim);
 		fputc('\n', out);
@@ -167,7 +167,8 @@ print_network(FILE *out, const struct config *c)
 static void
 print_family(FILE *out, const struct config *c, const struct facts *f)
 {
-	static const char *const network[] = { [BACKBONE_UNKNOWN] = "?", [BACKBONE_DIT] = "DiT", [BACKBONE_UNET] = "U-Net",
+	static const char *const network[] = { [BACKBONE_UNKNOWN] = "?", [BACKBONE_DIT] = "DiT",
+	    [BACKBONE_UNET] = "U-Net",
 		[BACKBONE_GPT2] = "GPT-2", [BACKBONE_CLASSIFIER] = "classifier" };
 
 	fprintf(out, "  family       %s, %s", algo_name(c->algo), network[c->backbone]);
@@ -311,7 +312,8 @@ to_json(const struct ckpt *c, const struct facts *f)
 	json_object_set_new(o, "dtype", types);
 	json_object_set_new(o, "ema", json_boolean(c->n_ema > 0 || c->holds_ema));
 	json_object_set_new(o, "raw", json_boolean(!c->holds_ema));
-	json_object_set_new(o, "ema_decay", (c->n_ema || c->holds_ema) && !isnan(g->ema_decay) ? json_real(g->ema_decay) : json_null());
+	bool decay = (c->n_ema || c->holds_ema) && !isnan(g->ema_decay);
+	json_object_set_new(o, "ema_decay", decay ? json_real(g->ema_decay) : json_null());
 	put_int(o, "step", g->step, g->step >= 0);
 	put_int(o, "epoch", g->epoch, g->epoch >= 0);
 	put_size(o, "weight_bytes", f->weight_bytes);

@@ -86,8 +86,10 @@ compare_rows(struct model *m, const struct reference *r, const struct tensor *wa
 {
 	int P = (int)want->dim[1], C = (int)want->dim[2];
 	int32_t *pos = list_of(r->positions, P), *col = list_of(r->columns, C);
-	float *feat = mem_aligned((size_t)r->L * (size_t)m->F, sizeof *feat), *row = mem_aligned((size_t)m->V, sizeof *row);
+	float *feat = mem_aligned((size_t)r->L * (size_t)m->F, sizeof *feat), *row;
 	double *ref = mem_calloc((size_t)C, sizeof *ref);
+
+	row = mem_aligned((size_t)m->V, sizeof *row);
 	enum status st = pos && col && feat && row && ref ? ST_OK : error_set(e, ST_MEMORY, "out of memory");
 
 	*worst = 0;
@@ -206,8 +208,8 @@ verify_open(FILE *out, const struct ckpt *c, struct pool *pool, struct error *e)
 			*e = first;
 		return st;
 	}
-	fprintf(out, "%s\n  tensors: %d, EMA: %d, %s\n", c->path, c->n_raw, c->n_ema, runs ? "all of the network are there and fit"
-	    : first.msg);
+	fprintf(out, "%s\n  tensors: %d, EMA: %d, %s\n", c->path, c->n_raw, c->n_ema,
+	    runs ? "all of the network are there and fit" : first.msg);
 	first.code = ST_OK;
 	bad = ckpt_verify(c, print_finding, out, &first);
 	fprintf(out, bad ? "  %s\n" : "  weights and CRCs: nothing wrong%s\n", bad ? first.msg : "");
