@@ -1,5 +1,5 @@
 # The rules of the house, the manual and the completions, checked.
-TESTS += tests/structure.sh tests/completion.sh
+TESTS += tests/structure.sh tests/manual.sh tests/completion.sh
 EXTRA_DIST += tests/tap.sh tests/structure.sh tests/manual.sh tests/completion.sh tests/lsan.supp tests/tsan.supp tests/words
 
 # The program's own lists, as the manual and the completions show them.

@@ -21,6 +21,13 @@ for page in psiview.1 psiview-differences.7; do
 	report "$page names only options that exist" "$scratch/out"
 done
 
+# --- environment: what the program reads is described ---
+grep -rhoE --include='*.c' 'getenv\("[A-Z_]+"\)' "$SRCDIR/src" "$SRCDIR/ui" "$SRCDIR/models" | cut -d '"' -f 2 | sort -u |
+	while read -r name; do
+		grep -qE "^\.It Ev .*\<$name\>" "$man/psiview.1" || echo "$name"
+	done >"$scratch/out"
+report "every variable of the environment is described" "$scratch/out"
+
 # --- subcommands: each has a line in the synopsis and an entry ---
 for c in $("$lists" names subcommands); do
 	grep -qE "^\.Cm $c( |$)" "$man/psiview.1" || echo "$c is not in the synopsis"
