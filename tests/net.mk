@@ -15,6 +15,10 @@ EXTRA_DIST += \
 	tests/golden/hf/udlm-text8-f16/config.json tests/golden/hf/udlm-text8-f16/model.safetensors \
 	tests/golden/hf/udlm-text8-f16.golden.safetensors
 
+check_PROGRAMS += tests/test_kern
+tests_test_kern_SOURCES = tests/test_kern.c
+TESTS += tests/test_kern
+
 # make bench: times beside PyTorch's, if a Python with torch is at hand
 # (PYTHON=...); not part of make check.
 EXTRA_PROGRAMS = tests/bench/bench_net

@@ -1,0 +1,314 @@
+/*
+ * test_kern.c: every kernel of every path that this CPU has, and the products
+ * of gemm.h, against plain double loops.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "check.h"
+#include "net/gemm.h"
+
+#define MOST 150                /* longest row */
+#define GUARD 123.5f            /* behind every output: must survive */
+
+static uint32_t draw;
+
+static float
+random_float(double scale)
+{
+	struct noise n = { .seed = 3, .step = draw++ };
+
+	return (float)(scale * (2 * noise_scalar(&n, STAGE_DATA) - 1));
+}
+
+static void
+fill(float *x, int n, double scale)
+{
+	for (int i = 0; i < n; i++)
+		x[i] = random_float(scale);
+}
+
+/* The largest error of n results, in units of 1 + |want|. */
+static double
+error_of(const float *x, const double *want, int n)
+{
+	double worst = 0;
+
+	for (int i = 0; i < n; i++) {
+		double d = fabs((double)x[i] - want[i]) / (1 + fabs(want[i]));
+		worst = isfinite(d) ? fmax(worst, d) : INFINITY;
+	}
+	return worst;
+}
+
+/* Functions of (x, bias): gelu, silu, add; and rows of every length. */
+static void
+test_rows(const struct kern *k)
+{
+	float x[MOST], b[MOST], g[MOST], r[MOST], out[MOST + 1];
+	double gelu[MOST], silu[MOST], add[MOST], gate[MOST], scaled[MOST];
+	double worst[6] = { 0 };
+	bool kept = true;
+
+	for (int n = 1; n < MOST; n++) {
+		bool bias = n % 2;
+		fill(x, n, n % 3 ? 4 : 60);
+		fill(b, n, 2);
+		fill(g, n, 2);
+		fill(r, n, 10);
+		for (int i = 0; i < n; i++) {
+			double v = bias ? (double)x[i] + (double)b[i] : (double)x[i];
+			gelu[i] = .5 * v * (1 + tanh(sqrt(2 / M_PI) * (v + .044715 * v * v * v)));
+			silu[i] = v / (1 + exp(-v));
+			add[i] = v;
+			gate[i] = (double)r[i] + (double)g[i] * v;
+			scaled[i] = .37f * (double)x[i];
+		}
+		out[n] = GUARD;
+		k->gelu(n, x, bias ? b : NULL, out);
+		worst[0] = fmax(worst[0], error_of(out, gelu, n));
+		kept &= out[n] == GUARD;
+		k->silu(n, x, bias ? b : NULL, out);
+		worst[1] = fmax(worst[1], error_of(out, silu, n));
+		kept &= out[n] == GUARD;
+		k->add(n, x, bias ? b : NULL, out);
+		worst[2] = fmax(worst[2], error_of(out, add, n));
+		kept &= out[n] == GUARD;
+		k->gate_add(n, x, bias ? b : NULL, g, r, out);
+		worst[3] = fmax(worst[3], error_of(out, gate, n));
+		kept &= out[n] == GUARD;
+		k->scale(n, .37f, x, out);
+		worst[4] = fmax(worst[4], error_of(out, scaled, n));
+		kept &= out[n] == GUARD;
+		for (int i = 0; i < n; i++)
+			gate[i] = (double)r[i] + add[i];
+		k->gate_add(n, x, bias ? b : NULL, NULL, r, r);
+		worst[5] = fmax(worst[5], error_of(r, gate, n));
+	}
+	CHECK(worst[0] < 4e-7, "%s: gelu (%.1e)", k->name, worst[0]);
+	CHECK(worst[1] < 4e-7, "%s: silu (%.1e)", k->name, worst[1]);
+	CHECK(worst[2] < 2e-7 && worst[4] < 2e-7, "%s: bias and scale", k->name);
+	CHECK(worst[3] < 1e-5 && worst[5] < 1e-5, "%s: gate and residual, in place too", k->name);
+	CHECK(kept, "%s: nothing is written behind a row", k->name);
+}
+
+static void
+norm_wanted(int n, const float *x, const float *w, const float *shift, const float *scale, double *want)
+{
+	double mean = 0, var = 0;
+
+	for (int i = 0; i < n; i++)
+		mean += (double)x[i] / n;
+	for (int i = 0; i < n; i++)
+		var += ((double)x[i] - mean) * ((double)x[i] - mean) / n;
+	for (int i = 0; i < n; i++) {
+		want[i] = ((double)x[i] - mean) / sqrt(var + 1e-5) * (double)w[i];
+		if (scale)
+			want[i] = want[i] * (1 + (double)scale[i]) + (double)shift[i];
+	}
+}
+
+static void
+test_norm(const struct kern *k)
+{
+	float x[MOST], w[MOST], a[MOST], b[MOST], out[MOST + 1];
+	double want[MOST], worst = 0;
+	bool kept = true;
+
+	for (int n = 1; n < MOST; n++) {
+		fill(x, n, 100);
+		for (int i = 0; i < n; i++)
+			x[i] += 50;
+		fill(w, n, 2);
+		fill(a, n, 2);
+		fill(b, n, 2);
+		out[n] = GUARD;
+		norm_wanted(n, x, w, a, n % 2 ? b : NULL, want);
+		k->norm(n, x, w, n % 2 ? a : NULL, n % 2 ? b : NULL, out);
+		worst = fmax(worst, error_of(out, want, n));
+		kept &= out[n] == GUARD;
+	}
+	CHECK(worst < 2e-6 && kept, "%s: layer norm and modulation (%.1e)", k->name, worst);
+}
+
+static void
+test_softmax(const struct kern *k)
+{
+	float x[MOST + 1];
+	double want[MOST], worst = 0, sums = 0;
+	bool zero = true, kept = true;
+
+	for (int n = 1; n < MOST; n++) {
+		double top = -INFINITY, sum = 0;
+		fill(x, n, n % 3 ? 20 : 400);
+		for (int i = 1; n % 2 && i < n; i += 3)
+			x[i] = -INFINITY;
+		x[n] = GUARD;
+		for (int i = 0; i < n; i++)
+			top = fmax(top, (double)x[i]);
+		for (int i = 0; i < n; i++)
+			sum += want[i] = exp(.25 * ((double)x[i] - top));
+		double got = k->softmax(n, x, .25f);
+		worst = fmax(worst, error_of(x, want, n));
+		sums = fmax(sums, fabs(got - sum) / sum);
+		for (int i = 0; i < n; i++)
+			zero &= want[i] > 2e-38 || x[i] <= 2.1e-38f;
+		for (int i = 1; n % 2 && i < n; i += 3)
+			zero &= x[i] == 0;
+		kept &= x[n] == GUARD;
+	}
+	CHECK(worst < 3e-6 && sums < 3e-6 && zero && kept, "%s: softmax (%.1e)", k->name, worst);
+	x[0] = 1;
+	x[1] = NAN;
+	k->softmax(2, x, 1);
+	CHECK(isnan(x[1]), "%s: NaN stays NaN", k->name);
+}
+
+/* exp over the range that softmax uses, relative: through one-element rows
+ * beside a zero. */
+static void
+test_exp(const struct kern *k)
+{
+	double worst = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		float x[2] = { 0, (float)(-87. * i / 20000) };
+		double want = exp((double)x[1]);
+		k->softmax(2, x, 1);
+		worst = fmax(worst, fabs((double)x[1] - want) / want);
+	}
+	CHECK(worst < 2 * (double)FLT_EPSILON, "%s: exp within %.2f epsilon", k->name, worst / (double)FLT_EPSILON);
+}
+
+static void
+test_rope(const struct kern *k)
+{
+	double worst = 0;
+
+	for (int half = 1; half < MOST / 2; half++) {
+		float x[MOST + 1], c[MOST], s[MOST];
+		double want[MOST];
+		fill(x, 2 * half, 3);
+		x[2 * half] = GUARD;
+		for (int i = 0; i < half; i++) {
+			double angle = (double)random_float(100);
+			c[i] = (float)cos(angle);
+			s[i] = (float)sin(angle);
+			want[i] = (double)x[i] * cos(angle) - (double)x[half + i] * sin(angle);
+			want[half + i] = (double)x[half + i] * cos(angle) + (double)x[i] * sin(angle);
+		}
+		k->rope(half, c, s, x);
+		worst = fmax(worst, x[2 * half] == GUARD ? error_of(x, want, 2 * half) : INFINITY);
+	}
+	CHECK(worst < 4e-7, "%s: rotation (%.1e)", k->name, worst);
+}
+
+/* One product of gemm.h: m x n x k, from column j0 on, against double. */
+static double
+product_error(const struct kern *kern, bool packed, bool by_column, int m, int n, int k, int kc, int j0)
+{
+	size_t lda = (size_t)k + 3, ld = (size_t)(by_column ? k : n) + 5, ldc = (size_t)n + 64;
+	size_t b_floats = ld * (size_t)(by_column ? n : k);
+	float *a = mem_aligned((size_t)m * lda, sizeof *a), *b = mem_aligned(b_floats, sizeof *b);
+	float *c = mem_aligned((size_t)(m + 1) * ldc, sizeof *c), *p = mem_aligned(gemm_packed_floats(kern, n, k), sizeof *p);
+	struct gemm_b rhs = { .n = n, .k = k, .p = b, .by_column = by_column, .ld = ld };
+	double worst = 0;
+
+	fill(a, m * (int)lda, 1);
+	fill(b, (int)b_floats, 1);
+	for (size_t i = 0; i < ldc; i++)
+		c[(size_t)m * ldc + i] = GUARD;
+	if (packed) {
+		gemm_pack(kern, b, ld, by_column, k, 0, n, p);
+		rhs.p = p;
+		rhs.packed = true;
+	}
+	gemm_mul(kern, m, a, lda, &rhs, j0, n, kc, c, ldc);
+	for (int i = 0; i < m; i++)
+		for (int j = j0; j < n; j++) {
+			double sum = 0, size = 0;
+			for (int q = 0; q < k; q++) {
+				double v = (double)a[(size_t)i * lda + (size_t)q] *
+					(double)(by_column ? b[(size_t)j * ld + (size_t)q] : b[(size_t)q * ld + (size_t)j]);
+				sum += v;
+				size += fabs(v);
+			}
+			worst = fmax(worst, fabs(sum - (double)c[(size_t)i * ldc + (size_t)(j - j0)]) / size);
+		}
+	for (size_t i = 0; i < ldc; i++)
+		worst = c[(size_t)m * ldc + i] == GUARD ? worst : INFINITY;
+	mem_free(a);
+	mem_free(b);
+	mem_free(c);
+	mem_free(p);
+	return worst;
+}
+
+static void
+test_products(const struct kern *kern)
+{
+	static const int sizes[] = { 1, 2, 5, 12, 13, 31, 33, 64, 70 };
+	double worst[2] = { 0 };
+	int n_sizes = (int)(sizeof sizes / sizeof *sizes);
+
+	for (int i = 0; i < n_sizes * n_sizes * n_sizes; i++) {
+		int m = sizes[i % n_sizes], n = sizes[i / n_sizes % n_sizes], k = sizes[i / n_sizes / n_sizes];
+		for (int packed = 0; packed < 2; packed++) {
+			int j0 = n > 32 && i % 2 ? 32 : 0, kc = i % 3 == 2 ? 16 : 0;
+			worst[packed] = fmax(worst[packed], product_error(kern, packed, i % 4 < 2, m, n, k, kc, j0));
+		}
+	}
+	worst[1] = fmax(worst[1], product_error(kern, true, true, 25, 100, 1300, 0, 0));
+	CHECK(worst[0] < 3e-7, "%s: products by BLAS (%.1e)", kern->name, worst[0]);
+	CHECK(worst[1] < 3e-7, "%s: products by tiles (%.1e)", kern->name, worst[1]);
+	CHECK(gemm_packed_floats(kern, 1 << 30, 1 << 30) == (size_t)1 << 60, "%s: size of a packed matrix", kern->name);
+}
+
+/* A row of a tile has the same bits whatever rows are beside it. */
+static void
+test_tile_rows(const struct kern *kern)
+{
+	int k = 77, nr = kern->nr, mr = kern->mr;
+	float a[16 * 77], *b = mem_aligned((size_t)(nr * k), sizeof *b), c[16 * 32], one[32];
+	bool same = true;
+
+	fill(a, 16 * k, 1);
+	fill(b, nr * k, 1);
+	for (int m = 1; m <= mr; m++) {
+		kern->tile(m, k, a, (size_t)k, b, c, (size_t)nr, false);
+		for (int i = 0; i < m; i++) {
+			kern->tile(1, k, a + i * k, (size_t)k, b, one, (size_t)nr, false);
+			same &= memcmp(one, c + i * nr, (size_t)nr * sizeof *one) == 0;
+		}
+	}
+	CHECK(same, "%s: rows of a tile in any company", kern->name);
+	mem_free(b);
+}
+
+int
+main(void)
+{
+	static const char *const paths[] = { "portable", "avx2", "avx512" };
+
+	gemm_start();
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		const struct kern *k = kern_named(paths[i]);
+		if (!k) {
+			check_skip("this CPU has no %s", paths[i]);
+			continue;
+		}
+		test_rows(k);
+		test_norm(k);
+		test_softmax(k);
+		test_exp(k);
+		test_rope(k);
+		test_products(k);
+		test_tile_rows(k);
+	}
+	CHECK(kern_best() != NULL && kern_named("no such") == NULL, "a path is chosen: %s", kern_best()->name);
+	return check_done();
+}
