@@ -48,7 +48,8 @@ typedef void pool_fn(void *arg, int item, int worker);
 
 /* Run fn for items 0..n-1; returns when all are done (ST_OK) or, after a
  * cancel, when no item runs any more (ST_CANCELLED).  p NULL: on the calling
- * thread.  Called from inside an item (nested): on the calling thread. */
+ * thread.  Called from inside an item (nested), or one item alone: on the
+ * calling thread, at once. */
 enum status pool_run(struct pool *p, enum pool_priority prio, int n, pool_fn *fn, void *arg, struct cancel *c);
 
 #endif

@@ -127,16 +127,26 @@ BIASED(kern_add, add_vec)
 KERN_FN void
 kern_gate_add(int n, const float *x, const float *bias, const float *gate, const float *res, float *out)
 {
-	for (int i = 0; i < n; i++) {
-		float v = bias ? x[i] + bias[i] : x[i];
-		out[i] = res[i] + (gate ? gate[i] * v : v);
+	float zero[VW] = { 0 };
+	vf one = SPLAT(1.f);
+	int i = 0;
+
+	for (; i + VW <= n; i += VW) {
+		vf v = LOAD(x + i) + LOAD(bias ? bias + i : zero);
+		STORE(out + i, LOAD(res + i) + (gate ? (vf)LOAD(gate + i) : one) * v);
 	}
+	for (; i < n; i++)
+		out[i] = res[i] + (gate ? gate[i] : 1.f) * (bias ? x[i] + bias[i] : x[i]);
 }
 
 KERN_FN void
 kern_scale(int n, float f, const float *x, float *out)
 {
-	for (int i = 0; i < n; i++)
+	int i = 0;
+
+	for (; i + VW <= n; i += VW)
+		STORE(out + i, f * LOAD(x + i));
+	for (; i < n; i++)
 		out[i] = f * x[i];
 }
 
@@ -144,8 +154,14 @@ KERN_FN void
 kern_rope(int half, const float *cosine, const float *sine, float *x)
 {
 	float *y = x + half;
+	int i = 0;
 
-	for (int i = 0; i < half; i++) {
+	for (; i + VW <= half; i += VW) {
+		vf a = LOAD(x + i), b = LOAD(y + i), c = LOAD(cosine + i), s = LOAD(sine + i);
+		STORE(x + i, a * c - b * s);
+		STORE(y + i, b * c + a * s);
+	}
+	for (; i < half; i++) {
 		float a = x[i], b = y[i];
 		x[i] = a * cosine[i] - b * sine[i];
 		y[i] = b * cosine[i] + a * sine[i];
@@ -180,16 +196,16 @@ moments(int n, const float *x, float *mean, float *rstd)
 KERN_FN void
 kern_norm(int n, const float *x, const float *w, const float *shift, const float *scale, float *out)
 {
-	float mean, rstd;
+	float mean, rstd, zero[VW] = { 0 };
+	int i = 0;
 
 	moments(n, x, &mean, &rstd);
-	if (!scale) {
-		for (int i = 0; i < n; i++)
-			out[i] = (x[i] - mean) * rstd * w[i];
-		return;
+	for (; i + VW <= n; i += VW) {
+		vf v = (LOAD(x + i) - mean) * rstd * LOAD(w + i);
+		STORE(out + i, v * (1.f + LOAD(scale ? scale + i : zero)) + LOAD(shift ? shift + i : zero));
 	}
-	for (int i = 0; i < n; i++)
-		out[i] = (x[i] - mean) * rstd * w[i] * (1.f + scale[i]) + shift[i];
+	for (; i < n; i++)
+		out[i] = (x[i] - mean) * rstd * w[i] * (1.f + (scale ? scale[i] : 0)) + (shift ? shift[i] : 0);
 }
 
 KERN_FN float

@@ -3,7 +3,7 @@
  * the bundled demo and DiT-small.  Prints `name value unit` lines; run.sh puts
  * them beside those of peer.py.
  *
- * usage: bench_net [SECONDS per figure]
+ * usage: bench_net [SECONDS per figure [NAME]]
  */
 #include <math.h>
 #include <pthread.h>
@@ -19,6 +19,7 @@
 #include "net/netmodel.h"
 
 static double patience = 4;
+static const char *only;
 
 static double
 now(void)
@@ -140,6 +141,11 @@ bench(const char *name, struct config c, int batch)
 	struct pool *pool = pool_new(0);
 	size_t rows = (size_t)batch * (size_t)c.length;
 
+	if (only && strcmp(only, name) != 0) {
+		net_free(net);
+		pool_free(pool);
+		return;
+	}
 	if (dit_describe(&c, net, &e) != ST_OK || net_finish(net, &e) != ST_OK)
 		return;
 	random_weights_init(&w, net, 1, DT_F32);
@@ -182,6 +188,7 @@ main(int argc, char **argv)
 {
 	if (argc > 1)
 		patience = atof(argv[1]);
+	only = argc > 2 ? argv[2] : NULL;
 	printf("# kernels: %s\n", kern_best()->name);
 	bench("demo", dit_config(35, 128, 128, 4, 4, 128, 0), 1);
 	bench("demo8", dit_config(35, 128, 128, 4, 4, 128, 0), 8);
