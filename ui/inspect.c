@@ -180,15 +180,34 @@ put_remarks(struct app *a, struct canvas *c, struct rect r, int y)
 		return y;
 	say_number(l->w_uniform / l->w_x, ratio, sizeof ratio);
 	canvas_printf(c, r, 0, y, STYLE_DIM, "at this noise %s random tokens for each", ratio);
-	canvas_put(c, r, 0, y + 1, STYLE_DIM, "token that the predictor takes from x_theta");
+	canvas_put(c, r, 0, y + 1, STYLE_DIM, "that the predictor takes from x_theta");
 	return y + 2;
 }
 
+/* One change of the position: step, mark, token, cause. */
+static void
+put_change(struct app *a, struct canvas *c, struct rect r, int y, const struct node *n, int i)
+{
+	struct state *s = &a->priv->past;
+	enum cause cause;
+	char token[48];
+	int x;
+
+	tree_read(sampler_tree(a->sampler), n, s);
+	cause = (enum cause)s->cause[i];
+	say_token(a, s->tok[i], token, sizeof token);
+	canvas_printf(c, r, 0, y, STYLE_DIM, "step %d", n->step);
+	canvas_char(c, r, 10, y, cause_style(cause), cause_info(cause)->mark ? (unsigned char)cause_info(cause)->mark : ' ');
+	x = 12 + canvas_put(c, r, 12, y, STYLE_TEXT, token) + 1;
+	canvas_put(c, r, x, y, STYLE_DIM, cause_word(cause));
+}
+
+/* How often the position changed and when; with more rows every change, newest first. */
 static int
 put_history(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 {
 	const struct tree *t = sampler_tree(a->sampler);
-	int i = a->cursor.sample * a->priv->L + a->cursor.pos, age = 0, times = 0;
+	int i = a->cursor.sample * a->priv->L + a->cursor.pos, age = 0, times = 0, end = y + rows;
 	const struct node *n = a->cursor.node, *last = tree_last_change(t, n, i);
 
 	if (rows < 1)
@@ -200,6 +219,11 @@ put_history(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 	}
 	if (rows > 1)
 		canvas_printf(c, r, 0, y++, STYLE_DIM, "changed %d time%s", times, times == 1 ? "" : "s");
+	if (rows > 2) {
+		for (; last && last->up && y < end; last = tree_last_change(t, last->up, i))
+			put_change(a, c, r, y++, last, i);
+		return y;
+	}
 	if (last == n)
 		canvas_put(c, r, 0, y, STYLE_DIM, "the last time in this step");
 	else
@@ -211,7 +235,7 @@ put_history(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 static void
 draw_pane(struct app *a, struct canvas *c, struct rect r)
 {
-	int y = put_identity(a, c, r, 0), history = r.h >= 12 ? 2 : 1, mix = 0, top;
+	int y = put_identity(a, c, r, 0), history = r.h >= 32 ? 9 : r.h >= 24 ? 6 : r.h >= 12 ? 2 : 1, mix = 0, top;
 	struct part part[5];
 
 	y = put_now(a, c, r, y);
@@ -303,9 +327,11 @@ draw_full(struct app *a, struct canvas *c, struct rect r)
 		put_columns(a, c, (struct rect){ r.x, r.y, r.w - 44, r.h }, y, r.h - y);
 		y = put_mixture(a, c, right, y, r.h - y) + 1;
 		y = put_remarks(a, c, right, y) + 1;
-		put_history(a, c, right, y, history);
+		put_history(a, c, right, y, r.h - y);
 		return;
 	}
+	if (r.h > 26)
+		history = 6;
 	if (r.h - y - mix - history < 4)
 		mix = 0;
 	if (r.h - y - history < 4)
