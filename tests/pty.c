@@ -226,6 +226,7 @@ attributes(struct pty *p, const int *num, int n)
 			p->attributes = true;
 		if (num[i] == 7 || num[i] == 27)
 			p->is_reverse = num[i] == 7;
+		p->colours |= (num[i] >= 30 && num[i] <= 38) || (num[i] >= 40 && num[i] <= 48) || num[i] >= 90;
 		if (num[i] == 38 || num[i] == 48)
 			i += 2;
 	}

@@ -34,6 +34,7 @@ struct pty {
 	size_t seq_n;
 	bool private_seen;           /* it sent sequences of xterm that vt100 does not have */
 	bool high_seen;              /* it sent a byte above 127 */
+	bool colours;                /* it set one */
 	long bytes;                  /* sent in all */
 
 	const char *da1;             /* answer to DA1, "62;4"; NULL: none */

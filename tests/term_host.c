@@ -9,12 +9,14 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "app_util.h"
 #include "ui/term.h"
 
 static bool crash;
+static void *forbidden;              /* a page nobody may touch */
 static atomic_bool spinning;
 
 static void *
@@ -33,7 +35,7 @@ busy_trunk(struct model *m, int n, const int32_t *tok, const double *sigma, cons
 	pthread_t helper[2];
 
 	if (crash)
-		*(volatile int *)(uintptr_t)(n - n) = 1;
+		*(volatile char *)forbidden = 1;
 	atomic_store(&spinning, true);
 	for (int i = 0; i < 2; i++)
 		pthread_create(&helper[i], NULL, spin, NULL);
@@ -68,6 +70,8 @@ main(int argc, char **argv)
 	struct term_options o = { .no_probe = false };
 	bool info = false;
 	int slow = 0;
+
+	forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	for (int i = 1; i < argc; i++) {
 		const char *v = argv[i], *next = argv[i + 1] ? argv[i + 1] : "";

@@ -177,7 +177,7 @@ test_sizes(void)
 	}
 	pty_resize(&p, 80, 24);
 	pty_type(&p, "\x0cg");
-	CHECK(screen_ok(&p, pty_expect(&p, "step 0/", PATIENCE) && pty_shows(&p, "Enter")), "after a storm of sizes");
+	CHECK(screen_ok(&p, pty_expect(&p, "step 0/", PATIENCE) && pty_expect(&p, "Enter inspect", PATIENCE)), "after a storm of sizes");
 	pty_type(&p, "q");
 	CHECK(ends(&p, EXIT(0)) && restored(&p), "the end");
 	pty_end(&p);
@@ -201,6 +201,21 @@ test_ascii(void)
 	CHECK(pty_expect(&p, "Space", PATIENCE) && !p.high_seen, "only ASCII is sent");
 	pty_type(&p, "q");
 	CHECK(ends(&p, EXIT(0)), "the end");
+	pty_end(&p);
+}
+
+static void
+test_colours(const char *env_var, const char *options, bool colours)
+{
+	const char *env[] = { env_var, NULL };
+	struct pty p;
+
+	start(&p, 80, 24, env, options);
+	pty_expect(&p, "step 0/", PATIENCE);
+	pty_type(&p, "2s");
+	pty_expect(&p, "step 2/", PATIENCE);
+	pty_type(&p, "q");
+	CHECK(ends(&p, EXIT(0)) && p.colours == colours, "%s %s: %scolours", env_var, options ? options : "", colours ? "" : "no ");
 	pty_end(&p);
 }
 
@@ -413,6 +428,17 @@ test_gone(void)
 	pty_end(&p);
 }
 
+/* A sanitizer's own handlers would end the program with a status of theirs. */
+static void
+leave_crashes_alone(const char *var)
+{
+	const char *old = getenv(var);
+	char value[1000];
+
+	snprintf(value, sizeof value, "%s%shandle_segv=0:handle_sigbus=0:handle_abort=0", old ? old : "", old && *old ? ":" : "");
+	setenv(var, value, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -425,9 +451,9 @@ main(int argc, char **argv)
 	unsetenv("NO_COLOR");
 	unsetenv("SSH_CONNECTION");
 	unsetenv("SSH_TTY");
-	/* the sanitizers' own handlers would end the program with a status of theirs */
-	setenv("ASAN_OPTIONS", "handle_segv=0:handle_sigbus=0:handle_abort=0", 1);
-	setenv("UBSAN_OPTIONS", "handle_segv=0:handle_sigbus=0:handle_abort=0", 1);
+	leave_crashes_alone("ASAN_OPTIONS");
+	leave_crashes_alone("UBSAN_OPTIONS");
+	leave_crashes_alone("TSAN_OPTIONS");
 
 	test_session("xterm-256color", true);
 	test_session("tmux-256color", true);
@@ -442,6 +468,11 @@ main(int argc, char **argv)
 	test_sigstop();
 	test_sizes();
 	test_ascii();
+	test_colours("TERM=xterm-256color", NULL, true);
+	test_colours("TERM=xterm", "--theme light", true);
+	test_colours("NO_COLOR=1", NULL, false);
+	test_colours("TERM=vt220", NULL, false);
+	test_colours("TERM=xterm-256color", "--theme mono", false);
 	test_refused("TERM=dumb", "cannot move its cursor");
 	test_refused("TERM", "TERM is not set");
 	test_refused("TERM=no-such-terminal", "is not known here");
