@@ -550,11 +550,13 @@ pty_unrestored(struct pty *p)
 	pty_run(p, .05);
 	tcgetattr(p->slave, &now);
 	bool modes = now.c_iflag == p->before.c_iflag && now.c_oflag == p->before.c_oflag &&
-	    (now.c_cflag & ~(tcflag_t)CBAUD) == (p->before.c_cflag & ~(tcflag_t)CBAUD) && now.c_lflag == p->before.c_lflag &&
+	    (now.c_cflag & ~(tcflag_t)CBAUD) == (p->before.c_cflag & ~(tcflag_t)CBAUD) &&
+	    now.c_lflag == p->before.c_lflag &&
 	    memcmp(now.c_cc, p->before.c_cc, sizeof now.c_cc) == 0;
-	snprintf(what, sizeof what, "%s%s%s%s%s%s%s%s", p->alternate ? " alternate-screen" : "", p->hidden ? " cursor" : "",
-	    p->paste ? " paste" : "", p->mouse ? " mouse" : "", p->keypad ? " keypad" : "", p->attributes ? " attributes" : "",
-	    p->seq_n ? " open-sequence" : "", modes ? "" : " modes");
+	snprintf(what, sizeof what, "%s%s%s%s%s%s%s%s", p->alternate ? " alternate-screen" : "",
+	    p->hidden ? " cursor" : "", p->paste ? " paste" : "", p->mouse ? " mouse" : "",
+	    p->keypad ? " keypad" : "", p->attributes ? " attributes" : "", p->seq_n ? " open-sequence" : "",
+	    modes ? "" : " modes");
 	return what;
 }
 

@@ -98,15 +98,18 @@ static void
 test_bad(struct canvas *c)
 {
 	canvas_resize(c, 12, 1);
-	CHECK(canvas_putn(c, canvas_all(c), 0, 0, STYLE_TEXT, "a\xff\xc3\xe6\xbc\0b\n\x1b[", 10) == 9, "bad bytes and controls take cells");
+	CHECK(canvas_putn(c, canvas_all(c), 0, 0, STYLE_TEXT, "a\xff\xc3\xe6\xbc\0b\n\x1b[", 10) == 9,
+	    "bad bytes and controls take cells");
 	bool clean = true;
 	for (int i = 0; i < c->w; i++)
-		clean &= c->cell[i].ch[0] == 0 || c->cell[i].ch[0] == 0xfffd || (c->cell[i].ch[0] >= 0x20 && c->cell[i].ch[0] < 0x7f);
+		clean &= c->cell[i].ch[0] == 0 || c->cell[i].ch[0] == 0xfffd ||
+		    (c->cell[i].ch[0] >= 0x20 && c->cell[i].ch[0] < 0x7f);
 	CHECK(clean, "none of them reaches a cell");
 	canvas_char(c, canvas_all(c), 0, 0, STYLE_TEXT, 0x9b);
 	canvas_char(c, canvas_all(c), 1, 0, STYLE_TEXT, 0xd800);
 	canvas_char(c, canvas_all(c), 2, 0, STYLE_TEXT, 0xffffffff);
-	CHECK(c->cell[0].ch[0] == 0xfffd && c->cell[1].ch[0] == 0xfffd && c->cell[2].ch[0] == 0xfffd, "nor by canvas_char");
+	CHECK(c->cell[0].ch[0] == 0xfffd && c->cell[1].ch[0] == 0xfffd && c->cell[2].ch[0] == 0xfffd,
+	    "nor by canvas_char");
 }
 
 static void
@@ -117,7 +120,8 @@ test_ascii(struct canvas *c)
 	canvas_frame(c, canvas_all(c), STYLE_BORDER, "κ");
 	canvas_put(c, canvas_all(c), 1, 1, STYLE_TEXT, "é漢→█▄…");
 	canvas_bar(c, canvas_all(c), 9, 1, 4, STYLE_BAR, .9);
-	CHECK(shows(c, false, "+- k --------+\n|e?""?>#=. ####|\n+------------+\n"), "without UTF-8 everything is ASCII");
+	CHECK(shows(c, false, "+- k --------+\n|e?""?>#=. ####|\n+------------+\n"),
+	    "without UTF-8 everything is ASCII");
 	bool ascii = true;
 	for (uint32_t ch = 0xa0; ch < 0x20000; ch++)
 		if (ch < 0xd800 || ch > 0xdfff)
@@ -137,7 +141,8 @@ test_dump(struct canvas *c)
 	canvas_select(c, in, 1, 0, 2);
 	CHECK(shows(c, true,
 	    "┌─ t ──────┐\n│+fox~hen  │\n└──────────┘\n--\n"
-	    "FFFFFFFFFFFF\nF+%%+~@@@  F\nFFFFFFFFFFFF\nF focus\n+ predictor\n~ corrector\n@ at the cursor\n% selected\n"),
+	    "FFFFFFFFFFFF\nF+%%+~@@@  F\nFFFFFFFFFFFF\n"
+	    "F focus\n+ predictor\n~ corrector\n@ at the cursor\n% selected\n"),
 	    "text plane, attribute plane, legend");
 	canvas_resize(c, 6, 1);
 	canvas_bar(c, canvas_all(c), 0, 0, 4, STYLE_BAR, .5 + 1. / 32);
@@ -156,11 +161,13 @@ test_random(struct canvas *c)
 	canvas_resize(c, 9, 5);
 	for (int i = 0; i < 20000; i++) {
 		s = s * 1103515245u + 12345u;
-		struct rect r = { (int)(s >> 8 & 15) - 3, (int)(s >> 12 & 7) - 1, (int)(s >> 16 & 7), (int)(s >> 20 & 3) };
+		struct rect r = { (int)(s >> 8 & 15) - 3, (int)(s >> 12 & 7) - 1, (int)(s >> 16 & 7),
+		    (int)(s >> 20 & 3) };
 		if (i % 7 == 0)
 			canvas_clear(c, r);
 		else
-			canvas_put(c, r, (int)(s >> 24 & 7) - 2, (int)(s >> 27 & 3) - 1, STYLE_TEXT, piece[(s >> 9) % 7]);
+			canvas_put(c, r, (int)(s >> 24 & 7) - 2, (int)(s >> 27 & 3) - 1, STYLE_TEXT,
+			    piece[(s >> 9) % 7]);
 		ok &= whole(c);
 	}
 	CHECK(ok, "random writes never tear a wide character");

@@ -14,7 +14,8 @@ test_list(void)
 
 	for (int i = 0; i < CMD_COUNT; i++) {
 		const struct command *c = &command_list[i];
-		complete &= (int)c->id == i && c->name && *c->name && c->keys && c->args && c->help && *c->help && c->group < GROUP_COUNT;
+		complete &= (int)c->id == i && c->name && *c->name && c->keys && c->args && c->help && *c->help &&
+		    c->group < GROUP_COUNT;
 		for (int j = 0; j < i; j++)
 			unique &= strcmp(c->name, command_list[j].name) != 0;
 		char copy[256], *save, *k;
@@ -39,9 +40,12 @@ test_parse(void)
 	const char *args;
 	char line[64];
 
-	CHECK(command_parse(":step 10", &args) == &command_list[CMD_STEP] && strcmp(args, "10") == 0, "name and argument");
-	CHECK(command_parse("  set  top-p .9", &args) == &command_list[CMD_SET] && strcmp(args, "top-p .9") == 0, "blanks");
-	CHECK(command_find("inv") == NULL && command_find("") == NULL && command_find("s") == NULL, "unknown, empty, ambiguous");
+	CHECK(command_parse(":step 10", &args) == &command_list[CMD_STEP] && strcmp(args, "10") == 0,
+	    "name and argument");
+	CHECK(command_parse("  set  top-p .9", &args) == &command_list[CMD_SET] && strcmp(args, "top-p .9") == 0,
+	    "blanks");
+	CHECK(command_find("inv") == NULL && command_find("") == NULL && command_find("s") == NULL,
+	    "unknown, empty, ambiguous");
 	CHECK(command_find("insp") == &command_list[CMD_INSPECT], "unique prefix");
 	CHECK(command_find("next") == &command_list[CMD_NEXT_HIT], "an exact name wins over longer ones");
 	CHECK(command_parse("", &args) == NULL && command_parse("   ", &args) == NULL, "nothing typed");
@@ -54,7 +58,8 @@ test_parse(void)
 	CHECK(command_line_of_key("g", 0, line, sizeof line) && strcmp(line, "first") == 0, "g");
 	CHECK(command_line_of_key("<A-2>", 0, line, sizeof line) && strcmp(line, "view inspect") == 0, "Alt-2");
 	CHECK(command_line_of_key("<F8>", 3, line, sizeof line) && strcmp(line, "view help") == 0, "F8");
-	CHECK(!command_line_of_key("<A-9>", 0, line, sizeof line) && !command_line_of_key("", 0, line, sizeof line), "no such key");
+	CHECK(!command_line_of_key("<A-9>", 0, line, sizeof line) && !command_line_of_key("", 0, line, sizeof line),
+	    "no such key");
 }
 
 static const char *
@@ -99,7 +104,8 @@ test_complete(void)
 	CHECK(strcmp(completions("set profile=li"), "linear") == 0, "with =");
 	CHECK(strcmp(completions("colour c"), "cause confidence") == 0, "choices");
 	CHECK(strcmp(completions("help qu"), "quit") == 0, "help completes commands");
-	CHECK(strcmp(completions("colour cause x"), "") == 0 && strcmp(completions("quit x"), "") == 0, "nothing more to complete");
+	CHECK(strcmp(completions("colour cause x"), "") == 0 && strcmp(completions("quit x"), "") == 0,
+	    "nothing more to complete");
 	int n = command_complete("", words, out, 2);
 	CHECK(n == 2, "no more than asked for");
 	for (int i = 0; i < n; i++)
@@ -130,7 +136,8 @@ test_keys(void)
 
 	CHECK(keys_are("10s<C-l><S-Tab>é<lt><BS>", "1 0 s <C-l> <S-Tab> é <lt> <Backspace>"), "names and aliases");
 	CHECK(keys_are("a < b<", "a <Space> <lt> <Space> b <lt>"), "a lone < is itself");
-	CHECK(keys_are("<averyveryverylongname>x", "<lt> a v e r y v e r y v e r y l o n g n a m e > x"), "no such name");
+	CHECK(keys_are("<averyveryverylongname>x", "<lt> a v e r y v e r y v e r y l o n g n a m e > x"),
+	    "no such name");
 	CHECK(keys_are("\xff\xc3", "\xff \xc3"), "bad UTF-8 goes byte by byte");
 	bool ready[4];
 	text = "120s";
@@ -142,15 +149,19 @@ test_keys(void)
 		keys_feed(&collect, &(struct key){ "9" }, &count);
 	CHECK(keys_feed(&collect, &(struct key){ "s" }, &count) && count == 999999, "a count has an end");
 	CHECK(key_at(&(struct key){ "<Click:12,30>" }, "Click", &x, &y) && x == 11 && y == 29, "a click");
-	CHECK(!key_at(&(struct key){ "<Click:12>" }, "Click", &x, &y) && !key_at(&(struct key){ "a" }, "Click", &x, &y), "none");
-	CHECK(strcmp(key_text(&(struct key){ "<Space>" }), " ") == 0 && !key_text(&(struct key){ "<Up>" }), "what a key types");
+	CHECK(!key_at(&(struct key){ "<Click:12>" }, "Click", &x, &y), "half a click");
+	CHECK(!key_at(&(struct key){ "a" }, "Click", &x, &y), "none");
+	CHECK(strcmp(key_text(&(struct key){ "<Space>" }), " ") == 0 && !key_text(&(struct key){ "<Up>" }),
+	    "what a key types");
 }
 
 static void
 test_show(void)
 {
-	static const char *const pair[][2] = { { "s", "s" }, { "<C-l>", "Ctrl-L" }, { "<A-1>", "Alt-1" }, { "<S-Tab>", "Shift-Tab" },
-		{ "<Space>", "Space" }, { "<lt>", "<" }, { ">", ">" }, { "", "" }, { "<C-Left>", "Ctrl-Left" } };
+	static const char *const pair[][2] = {
+		{ "s", "s" }, { "<C-l>", "Ctrl-L" }, { "<A-1>", "Alt-1" }, { "<S-Tab>", "Shift-Tab" },
+		{ "<Space>", "Space" }, { "<lt>", "<" }, { ">", ">" }, { "", "" }, { "<C-Left>", "Ctrl-Left" },
+	};
 
 	for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) {
 		char got[32];

@@ -72,7 +72,8 @@ test_keys(void)
 	GIVES("\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x99\x82", "é 漢 🙂");
 	GIVES("\x1b[A\x1b[B\x1b[C\x1b[D\x1bOA\x1bOD", "<Up> <Down> <Right> <Left> <Up> <Left>");
 	GIVES("\x1b[1;5D\x1b[1;2A\x1b[3;3~\x1b[Z", "<C-Left> <S-Up> <A-Del> <S-Tab>");
-	GIVES("\x1b[H\x1b[F\x1b[1~\x1b[4~\x1b[5~\x1b[6~\x1b[2~\x1b[3~", "<Home> <End> <Home> <End> <PgUp> <PgDn> <Ins> <Del>");
+	GIVES("\x1b[H\x1b[F\x1b[1~\x1b[4~\x1b[5~\x1b[6~\x1b[2~\x1b[3~",
+	    "<Home> <End> <Home> <End> <PgUp> <PgDn> <Ins> <Del>");
 	GIVES("\x1bOP\x1bOQ\x1b[15~\x1b[24~\x1b[[A\x1b[[E\x1b[1;2P", "<F1> <F2> <F5> <F12> <F1> <F5> <S-F1>");
 	GIVES("\x1b" "1\x1b" "8\x1b\xc3\xa9\x1b\r", "<A-1> <A-8> <A-é> <A-Enter>");
 	GIVES("\x1bOj\x1bOy\x1bOM", "* 9 <Enter>");
@@ -122,7 +123,8 @@ test_answers(void)
 	GIVES("\x1b[?62;4c", "reply");
 	GIVES("\x1b]11;rgb:0000/0000/0000\x07", "reply");
 	GIVES("\x1b]11;rgb:0000/0000/0000\x1b\\q", "reply q");
-	GIVES("\x1bP1$r0m\x1b\\\x1b[6;20;10t\x1b[24;80R\x1b[I\x1b[O\x1b[?2026;2$y", "reply reply reply reply reply reply");
+	GIVES("\x1bP1$r0m\x1b\\\x1b[6;20;10t\x1b[24;80R\x1b[I\x1b[O\x1b[?2026;2$y",
+	    "reply reply reply reply reply reply");
 	GIVES("\x1b[?62;4", "");
 	GIVES("\x1b]11;rgb:00", "");
 	GIVES("\x1b[1\n", "reply <Enter>");
@@ -157,7 +159,8 @@ test_answers(void)
 	probe_reply(&p, "\x1b[6;20;10t", 10);
 	CHECK(p.cell_w == 10 && p.cell_h == 20, "pixels of a cell");
 	CHECK(probe_knows("xterm-256color") && probe_knows("tmux-256color") && probe_knows("vte-256color") &&
-	    !probe_knows("vt100") && !probe_knows("linux") && !probe_knows("dumb") && !probe_knows(NULL), "who is asked");
+	    !probe_knows("vt100") && !probe_knows("linux") && !probe_knows("dumb") && !probe_knows(NULL),
+	    "who is asked");
 }
 
 static void
@@ -264,7 +267,8 @@ test_line(void)
 	CHECK(strcmp(edited.text, "a b [c\xef\xbf\xbd") == 0, "control characters and bad bytes");
 	for (int i = 0; i < 5000; i++)
 		line_insert(&edited, "漢", 3);
-	CHECK(edited.n < LINE_MAX_BYTES && edited.n > LINE_MAX_BYTES - 4 && edited.text[edited.n] == 0, "a line has an end");
+	CHECK(edited.n < LINE_MAX_BYTES && edited.n > LINE_MAX_BYTES - 4 && edited.text[edited.n] == 0,
+	    "a line has an end");
 }
 
 int

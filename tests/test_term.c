@@ -79,7 +79,8 @@ test_session(const char *term, bool private)
 	CHECK(screen_ok(&p, up && pty_expect(&p, "step 1/", PATIENCE)), "%s: a step", term);
 	pty_type(&p, "S");
 	CHECK(screen_ok(&p, pty_expect(&p, "step 0/", PATIENCE)), "%s: back", term);
-	CHECK(p.private_seen == private && p.paste == private, "%s: %s sequences of xterm", term, private ? "gets" : "gets no");
+	CHECK(p.private_seen == private && p.paste == private, "%s: %s sequences of xterm", term,
+	    private ? "gets" : "gets no");
 	pty_type(&p, "q");
 	CHECK(ends(&p, EXIT(0)) && restored(&p), "%s: quits and restores", term);
 	pty_end(&p);
@@ -99,7 +100,8 @@ test_signal(int sig, const char *options, const char *keys)
 	else if (up)
 		kill(p.pid, sig);
 	int status = pty_status(&p, PATIENCE);
-	CHECK(up && WIFSIGNALED(status) && WTERMSIG(status) == sig, "%s: dies of %s", keys ? "its own fault" : "sent", strsignal(sig));
+	CHECK(up && WIFSIGNALED(status) && WTERMSIG(status) == sig, "%s: dies of %s", keys ? "its own fault" : "sent",
+	    strsignal(sig));
 	CHECK(restored(&p), "the terminal is as it was after %s", strsignal(sig));
 	pty_end(&p);
 }
@@ -154,7 +156,9 @@ test_sigstop(void)
 static void
 test_sizes(void)
 {
-	static const int size[][2] = { { 1, 1 }, { 10, 3 }, { 300, 100 }, { 2, 50 }, { 200, 1 }, { 39, 11 }, { 40, 12 }, { 5, 5 } };
+	static const int size[][2] = {
+		{ 1, 1 }, { 10, 3 }, { 300, 100 }, { 2, 50 }, { 200, 1 }, { 39, 11 }, { 40, 12 }, { 5, 5 },
+	};
 	struct pty p;
 	unsigned s = 5;
 
@@ -177,7 +181,8 @@ test_sizes(void)
 	}
 	pty_resize(&p, 80, 24);
 	pty_type(&p, "\x0cg");
-	CHECK(screen_ok(&p, pty_expect(&p, "step 0/", PATIENCE) && pty_expect(&p, "Enter inspect", PATIENCE)), "after a storm of sizes");
+	CHECK(screen_ok(&p, pty_expect(&p, "step 0/", PATIENCE) && pty_expect(&p, "Enter inspect", PATIENCE)),
+	    "after a storm of sizes");
 	pty_type(&p, "q");
 	CHECK(ends(&p, EXIT(0)) && restored(&p), "the end");
 	pty_end(&p);
@@ -215,7 +220,8 @@ test_colours(const char *env_var, const char *options, bool colours)
 	pty_type(&p, "2s");
 	pty_expect(&p, "step 2/", PATIENCE);
 	pty_type(&p, "q");
-	CHECK(ends(&p, EXIT(0)) && p.colours == colours, "%s %s: %scolours", env_var, options ? options : "", colours ? "" : "no ");
+	CHECK(ends(&p, EXIT(0)) && p.colours == colours, "%s %s: %scolours", env_var, options ? options : "",
+	    colours ? "" : "no ");
 	pty_end(&p);
 }
 
@@ -228,7 +234,8 @@ test_refused(const char *var, const char *says)
 
 	start(&p, 100, 24, env, NULL);
 	int status = pty_status(&p, PATIENCE);
-	CHECK(status == EXIT(1) && screen_ok(&p, pty_shows(&p, says)) && restored(&p) && !p.private_seen, "%s: %s", var, says);
+	CHECK(status == EXIT(1) && screen_ok(&p, pty_shows(&p, says)) && restored(&p) && !p.private_seen,
+	    "%s: %s", var, says);
 	pty_end(&p);
 }
 
@@ -266,7 +273,8 @@ test_answers(void)
 	start(&p, 80, 24, NULL, NULL);
 	p.da1 = p.background = NULL;
 	pty_type(&p, "s");
-	CHECK(screen_ok(&p, pty_expect(&p, "step 1/", PATIENCE)), "a terminal that never answers; what is typed ahead counts");
+	CHECK(screen_ok(&p, pty_expect(&p, "step 1/", PATIENCE)),
+	    "a terminal that never answers; what is typed ahead counts");
 	pty_type(&p, "q");
 	CHECK(ends(&p, EXIT(0)), "the end");
 	pty_end(&p);
@@ -381,7 +389,8 @@ test_script(void)
 
 	FILE *f = fdopen(fd, "r");
 	while (f && fgets(line, sizeof line, f)) {
-		commands += strcmp(line, "step 5\n") == 0 || strcmp(line, "back 2\n") == 0 || strcmp(line, "quit\n") == 0;
+		commands += strcmp(line, "step 5\n") == 0 || strcmp(line, "back 2\n") == 0 ||
+		    strcmp(line, "quit\n") == 0;
 		keys += strcmp(line, "keys <Right>\n") == 0;
 	}
 	CHECK(commands == 3 && keys == 1, "as commands, and keys where there is none");
@@ -435,7 +444,8 @@ leave_crashes_alone(const char *var)
 	const char *old = getenv(var);
 	char value[1000];
 
-	snprintf(value, sizeof value, "%s%shandle_segv=0:handle_sigbus=0:handle_abort=0", old ? old : "", old && *old ? ":" : "");
+	snprintf(value, sizeof value, "%s%shandle_segv=0:handle_sigbus=0:handle_abort=0", old ? old : "",
+	    old && *old ? ":" : "");
 	setenv(var, value, 1);
 }
 

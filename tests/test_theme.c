@@ -21,8 +21,9 @@ static void
 test_causes(void)
 {
 	static const struct { enum style s; int fg; const char *mono; } cause[] = {
-		{ STYLE_PRED, 74, "b" }, { STYLE_PRED_NOISE, 67, "" }, { STYLE_CORR, 178, "u" }, { STYLE_CORR_NOISE, 166, "r" },
-		{ STYLE_REMASK, 175, "dr" }, { STYLE_CLAMP, 221, "bu" }, { STYLE_EDIT, 36, "br" }, { STYLE_REMOVAL, 250, "d" },
+		{ STYLE_PRED, 74, "b" }, { STYLE_PRED_NOISE, 67, "" }, { STYLE_CORR, 178, "u" },
+		{ STYLE_CORR_NOISE, 166, "r" }, { STYLE_REMASK, 175, "dr" }, { STYLE_CLAMP, 221, "bu" },
+		{ STYLE_EDIT, 36, "br" }, { STYLE_REMOVAL, 250, "d" },
 		{ STYLE_MASK, 243, "d" },
 	};
 	struct theme dark, mono;
@@ -79,7 +80,8 @@ test_contrast(bool light)
 			which = i;
 		}
 	}
-	CHECK(worst >= 3, "%s: every style can be read (worst: style %d, %.1f)", light ? "light" : "dark", which, worst);
+	CHECK(worst >= 3, "%s: every style can be read (worst: style %d, %.1f)", light ? "light" : "dark", which,
+	    worst);
 }
 
 /* Scales rise evenly enough to be read as one. */
@@ -102,15 +104,16 @@ test_scale(void)
 static bool
 same(const struct ink *a, const struct ink *b)
 {
-	return a->fg == b->fg && a->bg == b->bg && a->bold == b->bold && a->dim == b->dim && a->underline == b->underline &&
-	    a->reverse == b->reverse;
+	return a->fg == b->fg && a->bg == b->bg && a->bold == b->bold && a->dim == b->dim &&
+	    a->underline == b->underline && a->reverse == b->reverse;
 }
 
 static void
 test_distinct(void)
 {
 	static const int colours[] = { 0, 8, 16, 256, 1 << 24 };
-	static const enum style cause[] = { STYLE_PRED, STYLE_CORR, STYLE_CORR_NOISE, STYLE_REMASK, STYLE_CLAMP, STYLE_EDIT, STYLE_TEXT };
+	static const enum style cause[] = { STYLE_PRED, STYLE_CORR, STYLE_CORR_NOISE, STYLE_REMASK, STYLE_CLAMP,
+	    STYLE_EDIT, STYLE_TEXT };
 	struct theme t;
 
 	for (size_t k = 0; k < 10; k++) {
@@ -119,7 +122,8 @@ test_distinct(void)
 		for (size_t i = 0; i < sizeof cause / sizeof *cause; i++)
 			for (size_t j = 0; j < i; j++)
 				ok &= !same(&t.ink[cause[i]], &t.ink[cause[j]]);
-		CHECK(ok && t.colours == colours[k / 2], "%d colours, %s: causes look different", colours[k / 2], k % 2 ? "light" : "dark");
+		CHECK(ok && t.colours == colours[k / 2], "%d colours, %s: causes look different", colours[k / 2],
+		    k % 2 ? "light" : "dark");
 		/* the cursor is seen on everything, selected or not */
 		for (int s = 0; s < STYLE_COUNT; s++)
 			for (int sel = 0; sel < 2; sel++) {
@@ -166,7 +170,8 @@ test_choice(void)
 	theme_choose(&t, "dark", 256, -1);
 	CHECK(t.colours == 256, "an empty NO_COLOR says nothing");
 	CHECK(theme_known("auto") && !theme_known("pink"), "names");
-	CHECK(theme_rgb(0) == 0 && theme_rgb(231) == 0xffffff && theme_rgb(74) == 0x5fafd7 && theme_rgb(232) == 0x080808, "palette");
+	CHECK(theme_rgb(0) == 0 && theme_rgb(231) == 0xffffff && theme_rgb(74) == 0x5fafd7 &&
+	    theme_rgb(232) == 0x080808, "palette");
 }
 
 int

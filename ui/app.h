@@ -16,7 +16,10 @@
 #include "ui/keys.h"
 
 enum focus { FOCUS_SAMPLE, FOCUS_KNOBS, FOCUS_TIMELINE, FOCUS_COUNT };
-enum colouring { COLOUR_CAUSE, COLOUR_CONFIDENCE, COLOUR_ENTROPY, COLOUR_AGE, COLOUR_TIMES, COLOUR_DENOISER, COLOUR_DIFFERENCE, COLOUR_PLAIN, COLOUR_COUNT };
+enum colouring {
+	COLOUR_CAUSE, COLOUR_CONFIDENCE, COLOUR_ENTROPY, COLOUR_AGE, COLOUR_TIMES, COLOUR_DENOISER, COLOUR_DIFFERENCE,
+	COLOUR_PLAIN, COLOUR_COUNT
+};
 
 struct app;
 struct menu;
@@ -103,7 +106,8 @@ void app_popup(struct app *a, struct popup p);
 void app_status_line(const struct app *a, char *buf, size_t size);   /* one line about the state, for --plain */
 int app_view_count(void);
 const struct view *app_view(int i);
-const char *app_word(const char *what, int i);       /* completion: "view", "colour", "knob", "preset", "branch"; NULL at the end */
+/* Completion: the i-th "view", "colour", "knob", "preset", "branch"; NULL at the end. */
+const char *app_word(const char *what, int i);
 /* Something asked of the sampler has not been answered yet: scripts and --plain wait for it. */
 bool app_busy(const struct app *a);
 
@@ -117,7 +121,11 @@ extern const struct view view_sample, view_inspect, view_tree, view_log, view_he
 /* The terminal loop (ui/loop.c): returns the program's status, or 128 + N when
  * signal N ended it (main then raises N again).  Restores the terminal on every
  * way out.  main calls term_locale (ui/term.h) before it starts a thread. */
-struct term_options { bool no_probe, plain, mouse; const char *theme /* auto dark light mono */; const char *record, *play; };
+struct term_options {
+	bool no_probe, plain, mouse;
+	const char *theme;           /* "auto", "dark", "light", "mono" */
+	const char *record, *play;   /* files; NULL: none */
+};
 int term_run(struct app *a, const struct term_options *o, struct error *e);
 
 #endif

@@ -31,8 +31,9 @@ static bool
 is_control(uint32_t ch)
 {
 	/* C0, DEL, C1; what changes the direction or the line; surrogates cannot come out of a decoder */
-	return ch < 0x20 || (ch >= 0x7f && ch < 0xa0) || ch == 0x2028 || ch == 0x2029 || (ch >= 0x202a && ch <= 0x202e) ||
-	    (ch >= 0x2066 && ch <= 0x2069) || ch == 0xfeff || (ch >= 0xfff9 && ch <= 0xfffb);
+	return ch < 0x20 || (ch >= 0x7f && ch < 0xa0) || ch == 0x2028 || ch == 0x2029 ||
+	    (ch >= 0x202a && ch <= 0x202e) || (ch >= 0x2066 && ch <= 0x2069) || ch == 0xfeff ||
+	    (ch >= 0xfff9 && ch <= 0xfffb);
 }
 
 /* The next character of text as it will be shown, and its length in bytes. */
@@ -301,7 +302,8 @@ canvas_frame(struct canvas *c, struct rect r, enum style s, const char *title)
 	if (title && *title && r.w > 6) {
 		struct rect t = { r.x + 2, r.y, r.w - 4, 1 };
 		canvas_char(c, t, 0, 0, s, ' ');
-		int n = canvas_put(c, (struct rect){ t.x, t.y, t.w - 1, 1 }, 1, 0, s == STYLE_BORDER ? STYLE_TEXT : s, title);
+		struct rect name = { t.x, t.y, t.w - 1, 1 };
+		int n = canvas_put(c, name, 1, 0, s == STYLE_BORDER ? STYLE_TEXT : s, title);
 		canvas_char(c, t, n + 1 < t.w ? n + 1 : t.w - 1, 0, s, ' ');
 	}
 	return in;

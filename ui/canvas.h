@@ -14,19 +14,24 @@
 /* What a cell means; the theme (theme.c) says how that looks in 256, 16, 8
  * colours, light, dark and mono.  One list. */
 enum style {
-	STYLE_TEXT, STYLE_DIM, STYLE_BOLD, STYLE_TITLE, STYLE_BORDER, STYLE_FOCUS /* border of the focused pane */,
-	STYLE_CURSOR /* added on top of what is there */, STYLE_SELECTED, STYLE_KEY, STYLE_ERROR, STYLE_MENU, STYLE_MENU_HERE,
-	STYLE_PRED, STYLE_PRED_NOISE, STYLE_CORR, STYLE_CORR_NOISE, STYLE_REMASK, STYLE_CLAMP, STYLE_EDIT, STYLE_REMOVAL, STYLE_MASK,
-	STYLE_PREVIEW /* would change at the next step */,
-	STYLE_SCALE0, STYLE_SCALE1, STYLE_SCALE2, STYLE_SCALE3, STYLE_SCALE4, STYLE_SCALE5, STYLE_SCALE6, STYLE_SCALE7, /* low .. high */
+	STYLE_TEXT, STYLE_DIM, STYLE_BOLD, STYLE_TITLE, STYLE_BORDER,
+	STYLE_FOCUS,             /* border of the focused pane */
+	STYLE_CURSOR,            /* added on top of what is there */
+	STYLE_SELECTED, STYLE_KEY, STYLE_ERROR, STYLE_MENU, STYLE_MENU_HERE,
+	STYLE_PRED, STYLE_PRED_NOISE, STYLE_CORR, STYLE_CORR_NOISE, STYLE_REMASK, STYLE_CLAMP, STYLE_EDIT,
+	STYLE_REMOVAL, STYLE_MASK,
+	STYLE_PREVIEW,           /* would change at the next step */
+	STYLE_SCALE0, STYLE_SCALE1, STYLE_SCALE2, STYLE_SCALE3, STYLE_SCALE4, STYLE_SCALE5, STYLE_SCALE6,
+	STYLE_SCALE7,            /* low .. high */
 	STYLE_BAR, STYLE_AXIS,
 	/* causes in charts: colour only */
-	STYLE_PLOT_PRED, STYLE_PLOT_PRED_NOISE, STYLE_PLOT_CORR, STYLE_PLOT_CORR_NOISE, STYLE_PLOT_REMASK, STYLE_PLOT_REMOVAL,
+	STYLE_PLOT_PRED, STYLE_PLOT_PRED_NOISE, STYLE_PLOT_CORR, STYLE_PLOT_CORR_NOISE, STYLE_PLOT_REMASK,
+	STYLE_PLOT_REMOVAL,
 	STYLE_COUNT
 };
 
 struct cell {
-	uint32_t ch[3];          /* base and up to two combining characters; 0: nothing (right half of a wide one, or blank) */
+	uint32_t ch[3];          /* base, two combining characters; 0: nothing (blank, right half of a wide one) */
 	uint8_t style;           /* enum style */
 	uint8_t width;           /* 1, 2; 0: right half */
 	bool cursor;             /* shown reversed on top of its style */

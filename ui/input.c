@@ -41,7 +41,8 @@ input_learn(struct input *in, const char *seq, const char *key)
 {
 	size_t n = strlen(seq);
 
-	if (n == 0 || n >= sizeof in->seq[0].seq || strlen(key) >= sizeof in->seq[0].key || in->n_seq == INPUT_SEQUENCES)
+	if (n == 0 || n >= sizeof in->seq[0].seq || strlen(key) >= sizeof in->seq[0].key ||
+	    in->n_seq == INPUT_SEQUENCES)
 		return;
 	if (n == 1 && (unsigned char)*seq >= 0x20 && *seq != 0x7f)
 		return;
@@ -113,7 +114,7 @@ name_char(struct key *k, int mod, const unsigned char *s, size_t n)
 		strcpy(name, "<lt>");
 	} else if (c < 0x20) {
 		mod |= 4;
-		snprintf(name, sizeof name, "%s", c == 0 ? "<Space>" : (char[]){ (char)(c >= 27 ? c + 64 : c + 96), 0 });
+		snprintf(name, sizeof name, c == 0 ? "<Space>" : "%c", c >= 27 ? c + 64 : c + 96);
 	} else {
 		snprintf(name, sizeof name, "%c", c);
 	}
@@ -162,10 +163,12 @@ letter_key(unsigned char final)
 static const char *
 tilde_key(int n)
 {
-	static const char *const name[] = { [1] = "<Home>", [2] = "<Ins>", [3] = "<Del>", [4] = "<End>", [5] = "<PgUp>",
-		[6] = "<PgDn>", [7] = "<Home>", [8] = "<End>", [11] = "<F1>", [12] = "<F2>", [13] = "<F3>", [14] = "<F4>",
-		[15] = "<F5>", [17] = "<F6>", [18] = "<F7>", [19] = "<F8>", [20] = "<F9>", [21] = "<F10>", [23] = "<F11>",
-		[24] = "<F12>" };
+	static const char *const name[] = {
+		[1] = "<Home>", [2] = "<Ins>", [3] = "<Del>", [4] = "<End>", [5] = "<PgUp>", [6] = "<PgDn>",
+		[7] = "<Home>", [8] = "<End>", [11] = "<F1>", [12] = "<F2>", [13] = "<F3>", [14] = "<F4>",
+		[15] = "<F5>", [17] = "<F6>", [18] = "<F7>", [19] = "<F8>", [20] = "<F9>", [21] = "<F10>",
+		[23] = "<F11>", [24] = "<F12>",
+	};
 
 	return n > 0 && n < (int)(sizeof name / sizeof *name) ? name[n] : NULL;
 }
@@ -196,7 +199,8 @@ mouse_key(struct key *k, const int *num, unsigned char final)
 	if (num[0] == 64 || num[0] == 65)
 		snprintf(k->name, sizeof k->name, "%s", num[0] == 64 ? "<WheelUp>" : "<WheelDown>");
 	else if (num[0] == 0 || num[0] == 32)
-		snprintf(k->name, sizeof k->name, "<%s:%d,%d>", num[0] ? "Drag" : "Click", num[1] % 1000, num[2] % 1000);
+		snprintf(k->name, sizeof k->name, "<%s:%d,%d>", num[0] ? "Drag" : "Click", num[1] % 1000,
+		    num[2] % 1000);
 	else
 		return false;
 	return true;
@@ -429,7 +433,8 @@ input_next(struct input *in, bool waited, struct input_event *out)
 			if (!take_paste(in, waited))
 				return false;
 			in->pasting = false;
-			*out = (struct input_event){ .kind = INPUT_PASTE, .text = in->paste ? in->paste : "", .bytes = in->paste_n };
+			*out = (struct input_event){ .kind = INPUT_PASTE, .text = in->paste ? in->paste : "",
+				.bytes = in->paste_n };
 			in->paste_n = 0;
 			return true;
 		}

@@ -14,7 +14,8 @@ static const char question[] = "\x1b]11;?\x1b\\" "\x1b[16t" "\x1b[c";
 bool
 probe_knows(const char *name)
 {
-	static const char *const silent[] = { "dumb", "linux", "vt", "ansi", "cons", "sun", "wy", "hurd", "emacs", "eterm-color" };
+	static const char *const silent[] = { "dumb", "linux", "vt", "ansi", "cons", "sun", "wy", "hurd", "emacs",
+	    "eterm-color" };
 
 	if (!name || !*name)
 		return false;

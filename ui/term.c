@@ -88,7 +88,8 @@ term_usable(const struct term_facts *f, struct error *e)
 	if (!f->known)
 		return error_set(e, ST_FAIL, "terminal '%s' is not known here: set TERM, or use --plain", f->name);
 	if (!f->moves)
-		return error_set(e, ST_FAIL, "terminal '%s' cannot move its cursor: no screen; --plain works without one", f->name);
+		return error_set(e, ST_FAIL,
+		    "terminal '%s' cannot move its cursor: no screen; --plain works without one", f->name);
 	return ST_OK;
 }
 
@@ -128,11 +129,14 @@ leave_strings(const struct terminal *t, char *buf, size_t size)
 static void
 learn_keys(struct input *in)
 {
-	static const char *const key[][2] = { { "kcuu1", "<Up>" }, { "kcud1", "<Down>" }, { "kcuf1", "<Right>" },
-		{ "kcub1", "<Left>" }, { "khome", "<Home>" }, { "kend", "<End>" }, { "kpp", "<PgUp>" }, { "knp", "<PgDn>" },
-		{ "kdch1", "<Del>" }, { "kich1", "<Ins>" }, { "kcbt", "<S-Tab>" }, { "kent", "<Enter>" }, { "kf1", "<F1>" },
-		{ "kf2", "<F2>" }, { "kf3", "<F3>" }, { "kf4", "<F4>" }, { "kf5", "<F5>" }, { "kf6", "<F6>" }, { "kf7", "<F7>" },
-		{ "kf8", "<F8>" }, { "kf9", "<F9>" }, { "kf10", "<F10>" }, { "kf11", "<F11>" }, { "kf12", "<F12>" } };
+	static const char *const key[][2] = {
+		{ "kcuu1", "<Up>" }, { "kcud1", "<Down>" }, { "kcuf1", "<Right>" }, { "kcub1", "<Left>" },
+		{ "khome", "<Home>" }, { "kend", "<End>" }, { "kpp", "<PgUp>" }, { "knp", "<PgDn>" },
+		{ "kdch1", "<Del>" }, { "kich1", "<Ins>" }, { "kcbt", "<S-Tab>" }, { "kent", "<Enter>" },
+		{ "kf1", "<F1>" }, { "kf2", "<F2>" }, { "kf3", "<F3>" }, { "kf4", "<F4>" }, { "kf5", "<F5>" },
+		{ "kf6", "<F6>" }, { "kf7", "<F7>" }, { "kf8", "<F8>" }, { "kf9", "<F9>" }, { "kf10", "<F10>" },
+		{ "kf11", "<F11>" }, { "kf12", "<F12>" },
+	};
 
 	for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
 		const char *s = capability(key[i][0]);
@@ -158,7 +162,8 @@ start_curses(struct terminal *t)
 }
 
 enum status
-term_open(struct tty *tty, const struct term_facts *f, struct input *in, struct terminal **out, struct error *e)
+term_open(struct tty *tty, const struct term_facts *f, struct input *in, struct terminal **out,
+          struct error *e)
 {
 	struct terminal *t = mem_calloc(1, sizeof *t);
 	char leave[256];
@@ -295,13 +300,17 @@ static void
 set_cell(cchar_t *out, const struct theme *th, const struct cell *c)
 {
 	struct ink l = theme_cell(th, c);
-	attr_t attr = (l.bold ? A_BOLD : 0) | (l.dim ? A_DIM : 0) | (l.underline ? A_UNDERLINE : 0) | (l.reverse ? A_REVERSE : 0);
+	attr_t attr = (l.bold ? A_BOLD : 0) | (l.dim ? A_DIM : 0) | (l.underline ? A_UNDERLINE : 0) |
+	    (l.reverse ? A_REVERSE : 0);
 	wchar_t s[4] = { 0 };
 	int pair = 0, n = 0;
 
 	/* the C library's tables, which curses goes by, may be older than ours */
 	bool known = c->ch[0] && wcwidth((wchar_t)c->ch[0]) == c->width;
-	s[n++] = known ? (wchar_t)c->ch[0] : c->ch[0] ? (c->width == 1 && wcwidth(0xfffd) == 1 ? 0xfffd : '?') : ' ';
+	if (known)
+		s[n++] = (wchar_t)c->ch[0];
+	else
+		s[n++] = c->ch[0] == 0 ? ' ' : c->width == 1 && wcwidth(0xfffd) == 1 ? 0xfffd : '?';
 	for (int i = 1; i < 3 && known && c->ch[i]; i++)
 		if (wcwidth((wchar_t)c->ch[i]) == 0)
 			s[n++] = (wchar_t)c->ch[i];

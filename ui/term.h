@@ -32,7 +32,8 @@ enum status term_usable(const struct term_facts *f, struct error *e);
 
 /* Start the screen; takes over modes and signals of tty (borrowed).  in learns
  * this terminal's keys. */
-enum status term_open(struct tty *tty, const struct term_facts *f, struct input *in, struct terminal **out, struct error *e);
+enum status term_open(struct tty *tty, const struct term_facts *f, struct input *in, struct terminal **out,
+                      struct error *e);
 void term_close(struct terminal *t);
 
 /* The size of the device now. */

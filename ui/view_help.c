@@ -68,12 +68,13 @@ static void
 first_minute(struct page *p)
 {
 	say(p, STYLE_BOLD, "In the first minute");
-	paragraph(p, "Space plays, s makes one step, S goes back. The arrows move the cursor; Enter tells everything about the "
-	    "token under it. Tab goes on to the knobs (left and right choose one, up and down turn it) and to the timeline. "
-	    "m shows all commands, : takes one typed, q leaves.");
-	paragraph(p, "All positions of a step come from one network call. . and , only show the changes of a step one after the "
-	    "other, predictor first, then corrector; nothing is computed for that.");
-	paragraph(p, "A state is never overwritten: a knob turned at a past state makes a branch, and T shows them all.");
+	paragraph(p, "Space plays, s makes one step, S goes back. The arrows move the cursor; Enter tells everything "
+	    "about the token under it. Tab goes on to the knobs (left and right choose one, up and down turn it) and "
+	    "to the timeline. m shows all commands, : takes one typed, q leaves.");
+	paragraph(p, "All positions of a step come from one network call. . and , only show the changes of a step one "
+	    "after the other, predictor first, then corrector; nothing is computed for that.");
+	paragraph(p, "A state is never overwritten: a knob turned at a past state makes a branch, and T shows them "
+	    "all.");
 }
 
 /* "[cause|confidence|...]" says too much for a table: the choices are named by Tab. */

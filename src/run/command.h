@@ -12,7 +12,8 @@ enum command_id {
 	CMD_STEP, CMD_BACK, CMD_NEXT_TOKEN, CMD_PREV_TOKEN, CMD_CONTINUE, CMD_CONTINUE_BACK, CMD_FINISH, CMD_STOP,
 	CMD_PLAY, CMD_SLOWER, CMD_FASTER, CMD_FIRST, CMD_LAST, CMD_GOTO, CMD_NEXT_HIT, CMD_PREV_HIT,
 	CMD_UNDO, CMD_REDO, CMD_TREE, CMD_COLOUR, CMD_SET, CMD_SEED, CMD_SAMPLE, CMD_WEIGHTS, CMD_PRESET, CMD_RECIPE,
-	CMD_LABEL, CMD_LAYOUT, CMD_VIEW, CMD_FOCUS, CMD_FOCUS_BACK, CMD_INSPECT, CMD_MENU, CMD_HELP, CMD_COMMAND, CMD_COPY, CMD_WRITE,
+	CMD_LABEL, CMD_LAYOUT, CMD_VIEW, CMD_FOCUS, CMD_FOCUS_BACK, CMD_INSPECT, CMD_MENU, CMD_HELP, CMD_COMMAND,
+	CMD_COPY, CMD_WRITE,
 	CMD_REDRAW, CMD_SUSPEND, CMD_RESTART, CMD_MOUSE, CMD_THEME, CMD_SELECT, CMD_KEYS, CMD_WAIT, CMD_QUIT,
 	/* later issues put theirs here: edits, why, breakpoints, search, compare, sweep, lessons */
 	CMD_COUNT
@@ -25,7 +26,7 @@ struct command {
 	const char *name;        /* "step", typed after ':' */
 	const char *keys;        /* default keys, space-separated, in the notation of keys.h: "s", "<C-l>" */
 	const char *args;        /* "", "[COUNT]", "KNOB VALUE": shown in help */
-	const char *complete;    /* what its argument completes to: "knob", "preset", "view", "command", "file", or "a|b|c"; NULL */
+	const char *complete;    /* its argument: "knob", "preset", "view", "command", "file", or "a|b|c"; NULL */
 	const char *help;        /* one line */
 	enum command_group group;
 };
