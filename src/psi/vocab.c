@@ -47,27 +47,24 @@ padded(const float *x, int n, float pad[BLOCK])
 
 /* Smallest of the lanes; on equal values the lowest token. */
 static int
-first_best(const float best[BLOCK], const int32_t where[BLOCK])
+first_best(const float best[BLOCK], const int32_t where[BLOCK], int lanes)
 {
 	int at = 0;
 
-	for (int i = 1; i < BLOCK; i++)
+	for (int i = 1; i < lanes; i++)
 		if (best[i] < best[at] || (best[i] == best[at] && (uint32_t)where[i] < (uint32_t)where[at]))
 			at = i;
 	return where[at];
 }
 
-static inline float
-highest(const float x[BLOCK])
+static float
+highest(const float x[BLOCK], int lanes)
 {
-	float top[4] = { x[0], x[1], x[2], x[3] };
+	float top = x[0];
 
-	for (int i = 4; i < BLOCK; i += 4)
-		for (int k = 0; k < 4; k++)
-			top[k] = x[i + k] > top[k] ? x[i + k] : top[k];
-	for (int k = 1; k < 4; k++)
-		top[0] = top[k] > top[0] ? top[k] : top[0];
-	return top[0];
+	for (int i = 1; i < lanes; i++)
+		top = x[i] > top ? x[i] : top;
+	return top;
 }
 
 static double

@@ -121,7 +121,7 @@ FORM(draw)(int V, const float *log_w, const struct noise *n, enum stage stage)
 			where[i] = less ? first + i : where[i];
 		}
 	}
-	return first_best(best, where);
+	return first_best(best, where, V < BLOCK ? V : BLOCK);
 }
 
 static TARGET double
@@ -129,6 +129,7 @@ FORM(log_sum)(int V, const float *x)
 {
 	float pad[BLOCK], w[BLOCK], high[BLOCK];
 	double sum[BLOCK] = { 0 };
+	int lanes = V < BLOCK ? V : BLOCK;
 
 	for (int i = 0; i < BLOCK; i++)
 		high[i] = -INFINITY;
@@ -137,7 +138,7 @@ FORM(log_sum)(int V, const float *x)
 		for (int i = 0; i < BLOCK; i++)
 			high[i] = choose(b[i] > high[i], b[i], high[i]);
 	}
-	float top = highest(high);
+	float top = highest(high, lanes);
 	if (!(top > -INFINITY && top < INFINITY))
 		return top == -INFINITY ? none_or_nan(V, x) : NAN;
 	for (int first = 0; first < V; first += BLOCK) {
@@ -150,12 +151,7 @@ FORM(log_sum)(int V, const float *x)
 		for (int i = 0; i < BLOCK; i++)
 			sum[i] += (double)choose(shifted[i] == shifted[i], w[i], shifted[i]);
 	}
-	/* lanes folded in halves; of constant length, so that they are vectors too */
-	for (int i = 0; i < BLOCK / 2; i++)
-		sum[i] += sum[i + BLOCK / 2];
-	for (int i = 0; i < BLOCK / 4; i++)
-		sum[i] += sum[i + BLOCK / 4];
-	for (int i = 1; i < BLOCK / 4; i++)
+	for (int i = 1; i < lanes; i++)
 		sum[0] += sum[i];
 	return top + log(sum[0]);
 }
