@@ -23,3 +23,12 @@ TESTS += tests/test_golden_text
 check_PROGRAMS += tests/test_oracle_law
 tests_test_oracle_law_SOURCES = tests/test_oracle_law.c tests/psi_util.h tests/text_util.h
 TESTS += tests/test_oracle_law
+
+# make bench: a step outside the network.
+EXTRA_PROGRAMS += tests/bench/bench_psi
+tests_bench_bench_psi_SOURCES = tests/bench/bench_psi.c
+CLEANFILES += tests/bench/bench_psi
+bench: bench-psi
+bench-psi: tests/bench/bench_psi
+	./tests/bench/bench_psi
+.PHONY: bench-psi
