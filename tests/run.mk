@@ -1,4 +1,5 @@
-check_PROGRAMS += tests/test_tree tests/test_sampler
+check_PROGRAMS += tests/test_tree tests/test_sampler tests/test_same_tokens
 tests_test_tree_SOURCES = tests/test_tree.c
-tests_test_sampler_SOURCES = tests/test_sampler.c tests/fake_model.h
-TESTS += tests/test_tree tests/test_sampler
+tests_test_sampler_SOURCES = tests/test_sampler.c tests/sampler_util.h tests/fake_model.h
+tests_test_same_tokens_SOURCES = tests/test_same_tokens.c tests/sampler_util.h tests/fake_model.h
+TESTS += tests/test_tree tests/test_sampler tests/test_same_tokens

@@ -1,214 +1,16 @@
 /*
- * test_sampler.c: the sampler thread over a small fake network: the same
- * tokens however one gets there, the order of service, look-ahead, errors,
- * and storms of requests (run it under ThreadSanitizer).
+ * test_sampler.c: the sampler thread over a small fake network: the tree,
+ * the order of service, look-ahead, errors, and storms of requests (run it
+ * under ThreadSanitizer).
  */
 #include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "check.h"
-#include "fake_model.h"
-#include "run/sampler.h"
-
-static uint64_t seed = 99;
-
-static int
-draw(int below)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (int)((seed >> 33) % (unsigned)below);
-}
-
-static double
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
-
-static struct recipe
-recipe_of(const struct model *m, int steps, const char *kappa)
-{
-	struct recipe r;
-	char n[16];
-
-	recipe_default(m, false, &r);
-	snprintf(n, sizeof n, "%d", steps);
-	recipe_set(&r, "steps", n, NULL);
-	if (kappa)
-		recipe_set(&r, "kappa", kappa, NULL);
-	return r;
-}
-
-static struct sampler *
-sampler_of(struct fake *f, int samples, size_t cache)
-{
-	struct sampler_setup setup = { .ema = &f->model, .samples = samples, .cache_bytes = cache };
-
-	return sampler_new(&setup, NULL);
-}
-
-/* Wait for the last report of a ticket; others are thrown away. */
-static struct report
-answer(struct sampler *s, uint64_t ticket)
-{
-	struct report r;
-
-	for (;;) {
-		sampler_wait(s, &r);
-		if (r.ticket == ticket && r.last)
-			return r;
-		report_done(&r);
-	}
-}
-
-static struct report
-ask(struct sampler *s, struct request q)
-{
-	return answer(s, sampler_ask(s, &q));
-}
-
-static struct node *
-start(struct sampler *s, const struct recipe *r)
-{
-	struct report a = ask(s, (struct request){ .kind = RQ_START, .recipe = *r });
-
-	report_done(&a);
-	return a.node;
-}
-
-static struct node *
-steps(struct sampler *s, struct node *n, const struct recipe *r, int count)
-{
-	struct report a = ask(s, (struct request){ .kind = RQ_STEP, .node = n, .recipe = *r, .count = count });
-
-	report_done(&a);
-	return a.status == ST_OK ? a.node : NULL;
-}
-
-/* ---- the same tokens ---- */
-
-struct kind { const char *name; enum output out; int mask; const char *kappa; };
-static const struct kind kinds[] = {
-	{ "uniform", OUT_MEAN, -1, ".9" }, { "masked", OUT_SUBS, 12, ".9" }, { "causal", OUT_CAUSAL, 12, NULL },
-	{ "score", OUT_SCORE, 12, NULL }, { "d3pm", OUT_D3PM, 12, ".9" },
-};
-
-static void
-copy_tokens(struct sampler *s, const struct node *n, int samples, int32_t *out)
-{
-	struct state st;
-
-	state_init(&st, samples, FAKE_L, NULL);
-	tree_read(sampler_tree(s), n, &st);
-	memcpy(out, st.tok, (size_t)samples * FAKE_L * sizeof *out);
-	state_done(&st);
-}
-
-/* A whole run of `samples` samples from number `first`, straight. */
-static void
-straight(const struct kind *k, int threads, int samples, int first, int32_t *out)
-{
-	struct pool *pool = pool_new(threads);
-	struct fake *f = fake_new(k->out, k->mask, 0, pool);
-	struct sampler *s = sampler_of(f, samples, 0);
-	struct recipe r = recipe_of(&f->model, 20, k->kappa);
-
-	r.first = first;
-	copy_tokens(s, steps(s, start(s, &r), &r, INT_MAX), samples, out);
-	sampler_free(s);
-	model_free(&f->model);
-	pool_free(pool);
-}
-
-/* The same run with jumps back and forth, other knobs, previews and edits in
- * between, and a cache that keeps hardly anything. */
-static void
-jumping(const struct kind *k, int jumps, int32_t *out)
-{
-	struct pool *pool = pool_new(2);
-	struct fake *f = fake_new(k->out, k->mask, 0, pool);
-	struct sampler *s = sampler_of(f, 1, 2000);
-	struct recipe r = recipe_of(&f->model, 20, k->kappa), other = r;
-	struct node *at = start(s, &r), *top = at;
-
-	recipe_set(&other, "temperature", "1.5", NULL);
-	for (int i = 0; i < jumps; i++) {
-		at = steps(s, at, &r, 1 + draw(3));
-		for (int back = draw(5); back > 0 && at->up; back--)
-			at = at->up;
-		if (draw(3) == 0)
-			steps(s, at, &other, 1 + draw(4));
-		struct report a = ask(s, (struct request){ .kind = RQ_PREVIEW, .node = at, .recipe = draw(2) ? r : other,
-			.compute = draw(2) });
-		report_done(&a);
-		struct edit *e = mem_calloc(1, sizeof *e);
-		*e = (struct edit){ .i = draw(FAKE_L), .tok = 1, .clamp = -1 };
-		a = ask(s, (struct request){ .kind = RQ_EDIT, .node = at, .edit = e, .n_edit = 1 });
-		steps(s, a.node, &r, 1);
-		report_done(&a);
-	}
-	at = steps(s, at, &r, INT_MAX);
-	copy_tokens(s, at, 1, out);
-	CHECK(at == steps(s, top, &r, INT_MAX), "%s: the run is kept: stepping through it again ends at the same state", k->name);
-	sampler_free(s);
-	model_free(&f->model);
-	pool_free(pool);
-}
-
-static void
-test_same_tokens(const struct kind *k)
-{
-	static int32_t one[FAKE_L], many[7 * FAKE_L], again[7 * FAKE_L];
-	const size_t row = FAKE_L * sizeof *one;
-
-	straight(k, 1, 1, 0, one);
-	straight(k, 1, 7, 0, many);
-	CHECK(memcmp(one, many, row) == 0, "%s: one sample or seven at a time", k->name);
-	CHECK(memcmp(many, many + FAKE_L, row) != 0, "%s: two samples differ", k->name);
-	for (int i = 0; i < 3; i++) {
-		static const int threads[] = { 2, 5, 1 };
-		straight(k, threads[i], 7, 0, again);
-		CHECK(memcmp(many, again, 7 * row) == 0, "%s: %d threads", k->name, threads[i]);
-	}
-	straight(k, 2, 1, 5, again);
-	CHECK(memcmp(many + 5 * FAKE_L, again, row) == 0, "%s: sample 5 alone", k->name);
-	jumping(k, 40, again);
-	CHECK(memcmp(one, again, row) == 0, "%s: after 40 jumps back and forth", k->name);
-}
-
-/* Runs that differ by .01 in kappa share their noise: early on few tokens differ. */
-static void
-test_near_kappa(void)
-{
-	struct fake *f = fake_new(OUT_MEAN, -1, 0, NULL);
-	struct sampler *s = sampler_of(f, 8, 0);
-	struct recipe a = recipe_of(&f->model, 50, ".90"), b = recipe_of(&f->model, 50, ".91");
-	static int32_t ta[8 * FAKE_L], tb[8 * FAKE_L];
-	struct node *na = start(s, &a), *nb = start(s, &b);
-
-	for (int i = 1; i <= 50; i++) {
-		int differ = 0;
-		na = steps(s, na, &a, 1);
-		nb = steps(s, nb, &b, 1);
-		copy_tokens(s, na, 8, ta);
-		copy_tokens(s, nb, 8, tb);
-		for (int j = 0; j < 8 * FAKE_L; j++)
-			differ += ta[j] != tb[j];
-		if (i == 5 || i == 50)
-			printf("# kappa .90 and .91: %d of %d tokens differ after %d steps\n", differ, 8 * FAKE_L, i);
-		if (i == 5)
-			CHECK(differ <= 8 * FAKE_L / 10, "few tokens differ early");
-	}
-	sampler_free(s);
-	model_free(&f->model);
-}
+#include "sampler_util.h"
 
 /* ---- the tree ---- */
 
@@ -627,11 +429,8 @@ test_storm(int threads, size_t cache)
 int
 main(void)
 {
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		test_same_tokens(&kinds[i]);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		test_paint(&kinds[i]);
-	}
-	test_near_kappa();
 	test_branches();
 	test_clamped_start();
 	test_look_ahead();
