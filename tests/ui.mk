@@ -11,6 +11,10 @@ check_PROGRAMS += tests/test_screens
 tests_test_screens_SOURCES = tests/test_screens.c tests/app_util.h
 TESTS += tests/test_screens
 EXTRA_DIST += tests/golden/screens
+# Golden screens anew, after a change that was meant.
+.PHONY: update-screens
+update-screens: tests/test_screens$(EXEEXT)
+	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_screens$(EXEEXT)
 check_PROGRAMS += tests/term_host
 tests_term_host_SOURCES = tests/term_host.c tests/app_util.h
 check_PROGRAMS += tests/test_term

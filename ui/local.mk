@@ -44,6 +44,7 @@ libpsiview_a_SOURCES += \
 	ui/timeline.c \
 	ui/view_log.c \
 	ui/view_sample.c \
+	ui/text_page.c \
 	ui/view_text.c \
 	ui/view_text.h \
 	ui/view_tree.c \

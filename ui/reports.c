@@ -50,10 +50,13 @@ ask_answers(struct app *a)
 {
 	struct app_private *p = a->priv;
 	struct request r = { .kind = RQ_INSPECT, .node = a->cursor.node, .recipe = a->recipe,
-		.sample = a->cursor.sample, .pos = a->cursor.pos };
+		.sample = a->cursor.sample };
+	int at[3];
 
 	if (!a->cursor.node)
 		return;
+	app_positions(a, at);
+	r.pos = at[0];
 	ask_next(a);
 	/* While a step is revealed the inspector shows the draws that made it. */
 	if (a->cursor.reveal >= 0 && a->cursor.node->up && a->cursor.node->leg) {
