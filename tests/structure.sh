@@ -97,6 +97,13 @@ report "no left-over marks" "$scratch/out"
 grep -nE '(^|[^[:alnum:]_.~-])/(wo''rk|ro''ot|ho''me|tmp/w''t|us''r/lib/x86_64)(/|[^[:alnum:]]|$)' $(texts) >"$scratch/out"
 report "no paths of some machine" "$scratch/out"
 
+# --- what the pages for people name is there (NAME and ROOM stand for any) ---
+for page in README.md CONTRIBUTING.md data/README.md; do
+	grep -oE '(\`|\()(src|ui|models|tests|man|data)/[A-Za-z0-9_./-]+(\`|\))' "$page" | tr -d '()\140' | grep -vE 'NAME|ROOM' |
+		while read -r f; do [ -e "$f" ] || echo "$page names $f"; done
+done >"$scratch/out"
+report "files named in the pages for people exist" "$scratch/out"
+
 # --- the head of a file says what it owns ---
 sources | while read -r f; do
 	head -n 2 "$f" | grep -qF "${f##*/}:" || echo "$f"
