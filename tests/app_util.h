@@ -103,15 +103,16 @@ settle(struct bench *b)
 	return false;
 }
 
+/* tok is taken over. */
 static bool
-bench_open(struct bench *b, bool masked, const char *recipe)
+bench_open_with(struct bench *b, bool masked, const char *recipe, struct tokenizer *tok)
 {
 	struct error e = { 0 };
 	struct app_setup s = { 0 };
 
 	memset(b, 0, sizeof *b);
 	sentence_init(&b->model, masked);
-	b->tok = tok_text8();
+	b->tok = tok;
 	recipe_default(&b->model.model, false, &s.recipe);
 	s.recipe.seed = 7;
 	if (recipe && recipe_parse(recipe, &s.recipe, &e))
@@ -125,6 +126,12 @@ bench_open(struct bench *b, bool masked, const char *recipe)
 		return false;
 	b->app->priv->fixed_ms = 5;
 	return settle(b);
+}
+
+__attribute__((unused)) static bool
+bench_open(struct bench *b, bool masked, const char *recipe)
+{
+	return bench_open_with(b, masked, recipe, tok_text8());
 }
 
 static void

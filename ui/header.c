@@ -125,7 +125,7 @@ static const char *const hints_timeline[] = { "left right", "step", "up down", "
 	"[ ]", "zone bound", "+ -", "move it", "Tab", "focus", "?", "help", NULL };
 static const char *const hints_revealing[] = { ".", "next draw", ",", "back", "s", "whole steps", "space", "play", "Enter",
 	"inspect", "Tab", "focus", "?", "help", NULL };
-static const char *const hints_running[] = { "Ctrl-C", "stop", "space", "stop", "< >", "slower, faster", "m", "menu", NULL };
+static const char *const hints_running[] = { "space", "pause", "Ctrl-C", "stop", "< >", "slower, faster", "m", "menu", NULL };
 static const char *const hints_view[] = { "Esc", "back to the sample", "s", "step", "S", "back", "m", "menu", "?", "help", "q",
 	"quit", NULL };
 static const char *const hints_tree[] = { "up down", "branch", "left right", "step along it", "Enter", "go there", "Esc",
