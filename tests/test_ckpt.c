@@ -321,6 +321,67 @@ check_options(const char *path)
 	unlink(bare);
 }
 
+/* One tensor of `list` for each prefix, as a training checkpoint of ours has them. */
+static enum status
+write_own(const struct ckpt *c, const char *path, struct error *e)
+{
+	static const char *const prefix[] = { "backbone.", "ema.backbone.", "adam.m.backbone.", "adam.v.backbone." };
+	struct st_writer *w = st_writer_new(path);
+	char name[300], buf[1 << 16], *config = config_to_json(&c->config);
+	enum status st = st_metadata(w, "config", config, e);
+
+	free(config);
+	if (!st)
+		st = st_metadata(w, "vocabulary", "[\"a\", \"b\"]", e);
+	if (!st)
+		st = st_metadata(w, "step", "77", e);
+	for (int pass = 0; !st && pass < 2; pass++) {
+		for (int k = 0; !st && k < 4; k++)
+			for (int i = 0; !st && i < c->n_ema; i++) {
+				const struct tensor *t = k == 1 ? &c->ema[i] : ckpt_find(c, false, c->ema[i].name);
+
+				snprintf(name, sizeof name, "%s%s", prefix[k], t->name);
+				tensor_copy(t, 0, tensor_numel(t), buf);
+				st = pass == 0 ? st_declare(w, name, t->dtype, t->ndim, t->dim, e)
+				    : st_write(w, buf, tensor_numel(t) * dtype_size(t->dtype), e);
+			}
+		if (!st && pass == 0)
+			st = st_begin(w, e);
+	}
+	if (!st)
+		return st_commit(w, e);
+	st_abort(w);
+	return st;
+}
+
+static void
+check_own(const char *path)
+{
+	static const char own[] = "test_ckpt.own";
+	struct error e = { .msg = "" };
+	struct ckpt *c, *d;
+	bool same = true;
+
+	if (!CHECK(ckpt_open(path, NULL, &c, &e) == ST_OK, "%s opens %s", base_name(path), e.msg))
+		return;
+	if (CHECK(!write_own(c, own, &e) && !ckpt_open(own, NULL, &d, &e), "raw, EMA and moments in one file %s", e.msg)) {
+		CHECK(d->format == CKPT_OWN && d->n_raw == c->n_ema && d->n_ema == c->n_ema && d->config.step == 77 &&
+		    d->config.algo == c->config.algo && d->config.mask == c->config.mask, "both sets are found, moments are left");
+		for (int i = 0; i < c->n_ema; i++) {
+			const struct tensor *raw = ckpt_find(d, false, c->ema[i].name), *ema = ckpt_find(d, true, c->ema[i].name);
+
+			same = same && raw && ema && same_values(raw, ckpt_find(c, false, c->ema[i].name)) &&
+			    same_values(ema, &c->ema[i]);
+		}
+		CHECK(same, "with their values");
+		CHECK(d->tok_kind == CKPT_TOK_CHARS && d->tok_bytes == 10 && !memcmp(d->tok_data, "[\"a\", \"b\"]", 10),
+		    "and the vocabulary");
+		ckpt_close(d);
+	}
+	unlink(own);
+	ckpt_close(c);
+}
+
 int
 main(void)
 {
@@ -336,5 +397,6 @@ main(void)
 	check_other_models();
 	snprintf(own, sizeof own, "%s/tests/golden/ckpt/values-plain.ckpt", src ? src : ".");
 	check_options(own);
+	check_own(own);
 	return check_done();
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "ckpt/ckpt_impl.h"
 
@@ -27,6 +28,19 @@ static bool
 safetensors_seems(const struct map *m)
 {
 	return m->bytes >= 9 && m->p[8] == '{';
+}
+
+/* A config.json or an index: it stands for its folder. */
+static bool
+json_of_folder(const struct map *m)
+{
+	json_t *root;
+
+	if (!m->bytes || m->p[0] != '{' || json_parse(m->p, m->bytes, 64, &root, NULL))
+		return false;
+	bool is = json_object_get(root, "weight_map") || json_object_get(root, "model_type");
+	json_decref(root);
+	return is;
 }
 
 /* The folder of path ("." if it names none); NULL: out of memory. */
@@ -62,10 +76,27 @@ open_file(struct opener *o, const char *path)
 		o->c->file_bytes = o->p->map.bytes;
 		return open_torch(o);
 	}
+	if (json_of_folder(&o->p->map)) {
+		map_done(&o->p->map);
+		return open_folder(o, o->c->dir);
+	}
 	if (!safetensors_seems(&o->p->map) || seems_file(&o->p->map))
 		return refuse_file(o);
 	map_done(&o->p->map);
 	return open_safetensors(o, path);
+}
+
+/* What was assumed where the file is silent. */
+static void
+tell_assumptions(const struct opener *o)
+{
+	const struct config *c = &o->c->config;
+	bool causal = c->causal == 1;
+
+	if (!causal && !*c->noise_name && !o->o->noise)
+		ckpt_warn(o->c, "the file names no noise schedule: log-linear with eps %g (--noise, --eps)", c->eps);
+	if (!causal && c->mask >= 0 && o->hint.mask == CONFIG_UNSET && o->o->mask == CONFIG_UNSET && !o->p->says_mask)
+		ckpt_warn(o->c, "the file does not say which token is the mask: %d by its vocabulary (--mask)", c->mask);
 }
 
 static enum status
@@ -108,6 +139,7 @@ ckpt_open(const char *path, const struct config_override *over, struct ckpt **ou
 		ckpt_close(o.c);
 		return st;
 	}
+	tell_assumptions(&o);
 	o.c->raw = o.p->raw.t;
 	o.c->n_raw = o.p->raw.n;
 	o.c->ema = o.p->ema.t;

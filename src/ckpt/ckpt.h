@@ -45,6 +45,9 @@ enum status ckpt_open(const char *path, const struct config_override *o, struct 
 void ckpt_close(struct ckpt *c);
 const char *ckpt_format_name(enum ckpt_format f);
 
+/* Buffers are no parameters: rotary frequencies (computed anew), GPT-2's masks. */
+bool ckpt_is_buffer(const char *name);
+
 /* NULL when absent. */
 const struct tensor *ckpt_find(const struct ckpt *c, bool ema, const char *name);
 

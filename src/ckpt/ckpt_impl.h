@@ -19,6 +19,7 @@ struct ckpt_private {
 	int n_st;
 	struct tensor_list raw, ema;
 	uint8_t *tok;                 /* a tokenizer that had to be copied */
+	bool says_mask;               /* the file names the mask token */
 	bool has_config;              /* the file has a configuration of its own */
 };
 
@@ -43,9 +44,6 @@ struct prefix prefix_of(const char *const *names, size_t n);
 /* name without `_orig_mod.` and the prefix into buf; false: not a tensor of
  * the network (teacher, other prefix) or too long. */
 bool name_strip(const char *name, size_t bytes, const struct prefix *p, char *buf, size_t size);
-
-/* Buffers are not parameters: they are not in the EMA list. */
-bool name_is_buffer(const char *name);
 
 void ckpt_warn(struct ckpt *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -48,7 +48,7 @@ ckpt_hash(const struct ckpt *c, bool ema, char hex[65], struct error *e)
 	sha256_init(&h);
 	add_text(&h, ckpt_format_name(c->format));
 	for (int i = 0; i < l->n; i++)
-		if (!name_is_buffer(l->t[i].name))
+		if (!ckpt_is_buffer(l->t[i].name))
 			add_tensor(&h, &l->t[i]);
 	sha256_digest(&h, sizeof digest, digest);
 	for (size_t i = 0; i < sizeof digest; i++)

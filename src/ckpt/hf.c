@@ -167,7 +167,16 @@ read_number(const struct st_file *f, const char *key, long long *out)
 		*out = x;
 }
 
-/* psiview's own file: everything is in the metadata. */
+/*
+ * psiview's own file: everything is in the metadata, as texts.
+ *     config          JSON with the published field names, and model.mask
+ *     weights         ema, raw or both: what the unprefixed tensors are ("ema." ones are the EMA)
+ *     step, epoch     numbers
+ *     tokenizer       text8, bytes or pixels; or instead of it
+ *     vocabulary      a JSON array of strings, entry i = token i; or
+ *     tokenizer.json  its text
+ *     layout          JSON, columns
+ */
 static enum status
 read_own(struct opener *o, const struct st_file *f)
 {
@@ -187,8 +196,10 @@ read_own(struct opener *o, const struct st_file *f)
 	struct cv v = { .kind = CV_ABSENT };
 	if (!st)
 		st = cv_get_json(root, "model.mask", &v, o->e);
-	if (!st && v.kind == CV_INT && v.i >= 0 && v.i < INT_MAX)
+	if (!st && v.kind == CV_INT && v.i >= 0 && v.i < INT_MAX) {
 		c->config.mask = (int)v.i;
+		o->p->says_mask = true;
+	}
 	json_decref(root);
 	read_number(f, "step", &c->config.step);
 	read_number(f, "epoch", &c->config.epoch);

@@ -135,7 +135,7 @@ read_ema(struct opener *o, struct torch_file *f, pk ema)
 	if (!param)
 		return error_set(o->e, ST_MEMORY, "out of memory");
 	for (int i = 0; i < o->p->raw.n; i++)
-		if (!name_is_buffer(o->p->raw.t[i].name))
+		if (!ckpt_is_buffer(o->p->raw.t[i].name))
 			param[n++] = i;
 	order_parameters(o->p->raw.t, param, n);
 	enum status st = pk_count(p, list) != (size_t)n

@@ -87,11 +87,15 @@ name_strip(const char *name, size_t bytes, const struct prefix *p, char *buf, si
 }
 
 bool
-name_is_buffer(const char *name)
+ckpt_is_buffer(const char *name)
 {
+	static const char *const ends[] = { "inv_freq", ".attn.bias", ".attn.masked_bias" };
 	size_t n = strlen(name);
 
-	return n >= 8 && !strcmp(name + n - 8, "inv_freq");
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (n >= strlen(ends[i]) && !strcmp(name + n - strlen(ends[i]), ends[i]))
+			return true;
+	return false;
 }
 
 void

@@ -50,6 +50,13 @@ map_open(const char *path, struct map *m, struct error *e)
 }
 
 void
+map_scattered(const struct map *m, bool scattered)
+{
+	if (m->p)
+		madvise((void *)(uintptr_t)m->p, m->bytes, scattered ? MADV_RANDOM : MADV_NORMAL);
+}
+
+void
 map_done(struct map *m)
 {
 	if (m->p)

@@ -5,6 +5,7 @@
 #ifndef PSI_CKPT_MAP_H
 #define PSI_CKPT_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@ struct map {
 
 /* Errors: ST_CKPT with the reason, without the path. */
 enum status map_open(const char *path, struct map *m, struct error *e);
+/* Expect a few bytes here and there (true), or stretches (false, at first). */
+void map_scattered(const struct map *m, bool scattered);
 void map_done(struct map *m);
 
 #endif

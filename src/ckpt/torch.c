@@ -71,7 +71,10 @@ torch_open(const struct map *m, struct torch_file *f, struct error *e)
 	const struct zip_member *pkl, *order;
 
 	*f = (struct torch_file){ 0 };
+	/* Local headers lie far apart: do not read ahead of them. */
+	map_scattered(m, true);
 	enum status st = zip_open(m, &f->zip, e);
+	map_scattered(m, false);
 	if (!st)
 		st = find_root(f, m, &pkl, e);
 	if (st)

@@ -37,14 +37,6 @@ export_dtype(const char *name, int *out)
 	return false;
 }
 
-static bool
-is_buffer(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n >= 8 && !strcmp(name + n - 8, "inv_freq");      /* computed anew by every reader */
-}
-
 static enum dtype
 dtype_for(const struct tensor *t, const struct export_options *o)
 {
@@ -61,7 +53,7 @@ declare(struct st_writer *w, const struct tensor *t, int n, const struct export_
 
 		if (!name)
 			return error_set(e, ST_MEMORY, "out of memory");
-		if (!is_buffer(t[i].name))
+		if (!ckpt_is_buffer(t[i].name))
 			st = st_declare(w, name, dtype_for(&t[i], o), t[i].ndim, t[i].dim, e);
 		free(name);
 	}
@@ -147,7 +139,7 @@ write_weights(const struct ckpt *c, const char *out, const struct export_options
 	if (!st)
 		st = st_begin(w, e);
 	for (int i = 0; !st && i < n; i++)
-		if (!is_buffer(t[i].name))
+		if (!ckpt_is_buffer(t[i].name))
 			st = write_tensor(w, &t[i], o, block, e);
 	if (st)
 		st_abort(w);

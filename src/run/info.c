@@ -76,7 +76,7 @@ tokenizer_text(const struct ckpt *c, const char *outside, char *buf, size_t size
 	else if (*name)
 		snprintf(buf, size, "%s, not in the file (--tokenizer)", name);
 	else
-		snprintf(buf, size, "not named, not in the file (--tokenizer)");
+		snprintf(buf, size, "none named, none in the file (--tokenizer)");
 }
 
 /* Parameters by type; buffers (rotary frequencies) are none. */
@@ -87,9 +87,8 @@ count_weights(const struct ckpt *c, struct facts *f)
 
 	for (int i = 0; i < (ema ? c->n_ema : c->n_raw); i++) {
 		const struct tensor *t = ema ? &c->ema[i] : &c->raw[i];
-		size_t n = strlen(t->name);
 
-		if (n >= 8 && !strcmp(t->name + n - 8, "inv_freq"))
+		if (ckpt_is_buffer(t->name))
 			continue;
 		f->per_dtype[t->dtype] += tensor_numel(t);
 		f->parameters += tensor_numel(t);
