@@ -175,16 +175,22 @@ test_knobs(void)
 	CHECK(a->cursor.node == at, "u: visited states backwards");
 	type(&b, "<C-r>");
 	CHECK(branch_of(a, a->cursor.node) == 0, "Ctrl-R: forwards");
-	command(&b, "set top-p .5");
-	CHECK(p->held, "another knob");
+	command(&b, " set  top-p=.5 ");
+	CHECK(p->held && a->recipe.top_p == .5, "another knob, written with =");
 	type(&b, "<Esc>");
 	CHECK(!p->held && !p->preview, "Esc drops it");
+	CHECK(command(&b, "set kappa") && !p->held && strstr(a->message, "kappa is"), "set NAME: %s", a->message);
 	CHECK(!command(&b, "set kappa 2") && !p->held, "kappa 2 is refused");
 	CHECK(!command(&b, "set nonsense 1"), "an unknown knob is refused");
 	CHECK(!command(&b, "set steps 3"), "fewer steps than were made are refused");
 	CHECK(command(&b, "set steps 90") && p->held, "more steps are laid out over the rest");
 	type(&b, "f");
 	CHECK(a->cursor.node->done && node_steps(a->cursor.node) == 90, "and run");
+	CHECK(command(&b, "set kappa .7") && p->held && !p->preview && strstr(a->message, "go back"), "at the end: %s", a->message);
+	type(&b, "g");
+	CHECK(p->held && p->preview, "at the first state it is previewed");
+	type(&b, "3s");
+	CHECK(a->cursor.node->step == 3 && a->cursor.node->on->r.zone[0].value == .7 && !p->held, "and kept by steps");
 	bench_close(&b);
 }
 
@@ -372,6 +378,17 @@ test_write(void)
 	if (f)
 		fclose(f);
 	remove(path);
+	snprintf(line, sizeof line, "write %s.jsonl", path);
+	CHECK(command(&b, line), "write FILE.jsonl");
+	f = fopen(line + 6, "r");
+	CHECK(f && fgets(got, sizeof got, f) && got[0] == '{', "lines of JSON");
+	for (fd = 1; f && fgets(got, sizeof got, f);)
+		fd += strchr(got, '\n') != NULL;
+	CHECK(fd > 65, "one for each state and more: %d", fd);
+	if (f)
+		fclose(f);
+	remove(line + 6);
+	CHECK(command(&b, "copy recipe") && strstr(b.app->copy, "psi "), "copy recipe: %s", b.app->copy);
 	CHECK(!command(&b, "write /nonexistent/x"), "a folder that is not there is an error");
 	if (access("/dev/full", W_OK) == 0)
 		CHECK(!command(&b, "write /dev/full"), "so is a full disk");
@@ -387,6 +404,12 @@ test_commands(void)
 	bench_open(&b, true, NULL);
 	CHECK(app_command(b.app, "frobnicate", &e) == ST_USAGE && strstr(e.msg, "frobnicate"), "unknown: %s", e.msg);
 	CHECK(app_command(b.app, "", &e) == ST_OK, "nothing is nothing");
+	CHECK(command(&b, "help step") && strstr(b.app->message, "step"), "help step: %s", b.app->message);
+	type(&b, "20s");
+	type(&b, "n");
+	CHECK(cause_changed((enum cause)b.app->priv->cause[b.app->cursor.pos]), "n goes to a change");
+	type(&b, "g");
+	CHECK(!command(&b, "next") && !command(&b, "next 3"), "which the first state has not");
 	for (int i = 0; i < COLOUR_COUNT; i++) {
 		char line[40];
 

@@ -141,9 +141,11 @@ do_fn do_set, do_seed, do_sample, do_weights, do_preset, do_recipe, do_label, do
 do_fn do_tree, do_colour, do_layout, do_view, do_focus, do_focus_back, do_inspect, do_menu, do_help, do_command, do_copy,
     do_write, do_redraw, do_suspend, do_mouse, do_theme, do_select, do_quit;
 enum status need_node(const struct app *a, struct error *e); /* ST_FAIL while there is no state yet */
+const char *args_trim(const char *args, char *buf, size_t size);     /* without blanks at the ends; returns buf */
 enum status one_number(const char *args, long lo, long hi, long fallback, long *out, struct error *e);
 /* Take r as the knobs; a preview of the step follows at once.  ST_USAGE: it makes no sense for this model. */
 enum status knobs_take(struct app *a, const struct recipe *r, struct error *e);
+void knobs_said(struct app *a, const char *name);            /* say what that knob is now, and what becomes of it */
 void knobs_plan(struct app *a);                              /* lay out the held knobs anew, from where the cursor is */
 void knobs_drop(struct app *a);                              /* back to the line's recipe */
 void reveal_first(struct app *a);                            /* show only the first touched position of this step */

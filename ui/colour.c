@@ -233,6 +233,7 @@ colour_legend(struct app *a, struct canvas *c, struct rect r, int x, int y)
 	for (int i = 0; i < 8; i++)
 		canvas_char(c, r, x++, y, (enum style)(STYLE_SCALE0 + i), (uint32_t)('0' + i));
 	x += 1 + canvas_put(c, r, x + 1, y, STYLE_DIM, colourings[a->colouring].high);
-	if (p->paint_missing && (a->colouring == COLOUR_ENTROPY || a->colouring == COLOUR_CONFIDENCE))
+	if ((p->paint_missing || (p->paint_ticket && !p->has_value)) &&
+	    (a->colouring == COLOUR_ENTROPY || (a->colouring == COLOUR_CONFIDENCE && !confidence_when_drawn(a))))
 		canvas_put(c, r, x + 2, y, STYLE_DIM, "computing");
 }

@@ -8,23 +8,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-/* The next word of *args into buf; false if there is none. */
-static bool
-word(const char **args, char *buf, size_t size)
-{
-	size_t n = 0;
-
-	while (isspace((unsigned char)**args))
-		(*args)++;
-	while (**args && !isspace((unsigned char)**args)) {
-		if (n + 1 < size)
-			buf[n++] = **args;
-		(*args)++;
-	}
-	buf[n] = 0;
-	return n > 0;
-}
-
 /* Lay out the knobs from the cursor's node on. */
 static enum status
 plan(struct app *a, const struct recipe *r, struct leg **out, struct error *e)
@@ -90,34 +73,52 @@ knobs_drop(struct app *a)
 	ask_answers(a);
 }
 
+void
+knobs_said(struct app *a, const char *name)
+{
+	const struct knob *k = recipe_knob_find(name);
+	char value[64];
+
+	recipe_get(&a->recipe, name, value, sizeof value);
+	if (!k)
+		return;
+	if (!a->priv->held)
+		app_say(a, false, "%s %s", k->shown, value);
+	else if (cursor_at_end(a))
+		app_say(a, false, "%s %s: go back (S, g) and step; it makes a branch", k->shown, value);
+	else
+		app_say(a, false, "%s %s: s keeps it, Esc drops it", k->shown, value);
+}
+
+/* set NAME VALUE, set NAME=VALUE; set NAME says what it is. */
 enum status
 do_set(struct app *a, const char *args, struct error *e)
 {
-	char name[32], old[64];
+	char line[160], *value;
 	struct recipe r = a->recipe;
 	enum status st;
 
-	if (!word(&args, name, sizeof name))
+	args_trim(args, line, sizeof line);
+	value = line + strcspn(line, " \t=");
+	while (*value && strchr(" \t=", *value))
+		*value++ = 0;
+	if (!*line)
 		return error_set(e, ST_USAGE, "set which knob? (set kappa .95)");
-	if (name[strlen(name) - 1] == '=')
-		name[strlen(name) - 1] = 0;
-	if (strchr(name, '=')) { /* kappa=.95 */
-		char *eq = strchr(name, '=');
+	if (!recipe_knob_find(line))
+		return error_set(e, ST_USAGE, "no knob '%s' (Tab after 'set ' lists them)", line);
+	if (!*value) {
+		char now[64];
 
-		args -= strlen(eq + 1);
-		*eq = 0;
-	}
-	while (isspace((unsigned char)*args) || *args == '=')
-		args++;
-	if (!recipe_knob_find(name))
-		return error_set(e, ST_USAGE, "no knob '%s' (Tab after 'set ' lists them)", name);
-	if (!*args) {
-		recipe_get(&r, name, old, sizeof old);
-		app_say(a, false, "%s is %s: %s", name, old, recipe_knob_find(name)->help);
+		recipe_get(&r, line, now, sizeof now);
+		app_say(a, false, "%s is %s: %s", line, now, recipe_knob_find(line)->help);
 		return ST_OK;
 	}
-	st = recipe_set(&r, name, args, e);
-	return st ? st : knobs_take(a, &r, e);
+	st = recipe_set(&r, line, value, e);
+	if (!st)
+		st = knobs_take(a, &r, e);
+	if (!st && r.per == PER_NONE)
+		knobs_said(a, line);
+	return st;
 }
 
 /* Begin a run with r, or go to the first state of one that has it already. */
@@ -150,13 +151,13 @@ enum status
 do_seed(struct app *a, const char *args, struct error *e)
 {
 	struct recipe r = a->recipe;
-	char next[24];
+	char seed[40];
 	enum status st;
 
-	while (isspace((unsigned char)*args))
-		args++;
-	snprintf(next, sizeof next, "%llu", (unsigned long long)r.seed + 1);
-	st = recipe_set(&r, "seed", *args ? args : next, e);
+	args_trim(args, seed, sizeof seed);
+	if (!*seed)
+		snprintf(seed, sizeof seed, "%llu", (unsigned long long)r.seed + 1);
+	st = recipe_set(&r, "seed", seed, e);
 	return st ? st : run_with(a, &r, e);
 }
 
@@ -191,7 +192,7 @@ do_weights(struct app *a, const char *args, struct error *e)
 	struct recipe r = a->recipe;
 	char which[8];
 
-	if (!word(&args, which, sizeof which))
+	if (!*args_trim(args, which, sizeof which))
 		r.raw = !r.raw;
 	else if (strcmp(which, "raw") == 0 || strcmp(which, "ema") == 0)
 		r.raw = which[0] == 'r';
@@ -210,7 +211,7 @@ do_preset(struct app *a, const char *args, struct error *e)
 	char name[32];
 	enum status st;
 
-	if (!word(&args, name, sizeof name)) {
+	if (!*args_trim(args, name, sizeof name)) {
 		app_say(a, false, "preset %s", *r.preset ? r.preset : "none");
 		return ST_OK;
 	}
@@ -245,15 +246,15 @@ enum status
 do_label(struct app *a, const char *args, struct error *e)
 {
 	struct recipe r = a->recipe;
+	char label[32];
 	enum status st;
 
 	if (a->model->classes <= 0)
 		return error_set(e, ST_USAGE, "this model has no labels");
-	while (isspace((unsigned char)*args))
-		args++;
-	if (!*args)
+	args_trim(args, label, sizeof label);
+	if (!*label)
 		return error_set(e, ST_USAGE, "which label? (label 3)");
-	st = recipe_set(&r, "label", args, e);
+	st = recipe_set(&r, "label", label, e);
 	return st ? st : run_with(a, &r, e);
 }
 

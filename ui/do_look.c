@@ -4,25 +4,10 @@
  */
 #include "ui/app_private.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "run/trace.h"
-
-static const char *
-trim(const char *args, char *buf, size_t size)
-{
-	size_t n;
-
-	while (isspace((unsigned char)*args))
-		args++;
-	snprintf(buf, size, "%s", args);
-	n = strlen(buf);
-	while (n > 0 && isspace((unsigned char)buf[n - 1]))
-		buf[--n] = 0;
-	return buf;
-}
 
 /* "difference b": compare with branch b, else with the state before. */
 static enum status
@@ -53,7 +38,7 @@ do_colour(struct app *a, const char *args, struct error *e)
 	char buf[64], *rest;
 	size_t len;
 
-	trim(args, buf, sizeof buf);
+	args_trim(args, buf, sizeof buf);
 	if (!*buf) {
 		a->colouring = (enum colouring)((a->colouring + 1) % COLOUR_COUNT);
 		a->priv->other_branch = -1;
@@ -85,7 +70,7 @@ do_layout(struct app *a, const char *args, struct error *e)
 {
 	char buf[32];
 
-	trim(args, buf, sizeof buf);
+	args_trim(args, buf, sizeof buf);
 	if (!*buf)
 		a->grid_layout = !a->grid_layout;
 	else if (strcmp(buf, "grid") == 0 || strcmp(buf, "flow") == 0)
@@ -100,7 +85,7 @@ do_view(struct app *a, const char *args, struct error *e)
 {
 	char buf[32];
 
-	trim(args, buf, sizeof buf);
+	args_trim(args, buf, sizeof buf);
 	if (!*buf) {
 		a->view = (a->view + 1) % app_view_count();
 		return ST_OK;
@@ -144,9 +129,17 @@ do_inspect(struct app *a, const char *args, struct error *e)
 enum status
 do_help(struct app *a, const char *args, struct error *e)
 {
-	(void)args;
-	(void)e;
-	return view_named(a, &view_help);
+	char buf[32];
+	const struct command *c;
+
+	args_trim(args, buf, sizeof buf);
+	if (!*buf)
+		return view_named(a, &view_help);
+	c = command_find(buf);
+	if (!c)
+		return error_set(e, ST_USAGE, "no command '%s' (m lists them)", buf);
+	app_say(a, false, "%s%s%s: %s", c->name, *c->args ? " " : "", c->args, c->help);
+	return ST_OK;
 }
 
 enum status
@@ -155,7 +148,7 @@ do_focus(struct app *a, const char *args, struct error *e)
 	static const char *const names[FOCUS_COUNT] = { "sample", "knobs", "timeline" };
 	char buf[32];
 
-	trim(args, buf, sizeof buf);
+	args_trim(args, buf, sizeof buf);
 	if (*buf) {
 		for (int i = 0; i < FOCUS_COUNT; i++)
 			if (strcmp(names[i], buf) == 0) {
@@ -232,7 +225,7 @@ do_copy(struct app *a, const char *args, struct error *e)
 	if (need_node(a, e))
 		return ST_FAIL;
 	free(a->copy);
-	if (strcmp(trim(args, buf, sizeof buf), "recipe") == 0) {
+	if (strcmp(args_trim(args, buf, sizeof buf), "recipe") == 0) {
 		char line[600];
 
 		recipe_format(&a->recipe, line, sizeof line);
@@ -284,7 +277,7 @@ do_write(struct app *a, const char *args, struct error *e)
 
 	if (need_node(a, e))
 		return ST_FAIL;
-	trim(args, path, sizeof path);
+	args_trim(args, path, sizeof path);
 	if (!*path)
 		return error_set(e, ST_USAGE, "write to which file? (write sample.txt, write trace.jsonl)");
 	st = outfile_open(path, &o, e);
@@ -325,7 +318,7 @@ do_mouse(struct app *a, const char *args, struct error *e)
 {
 	char buf[16];
 
-	trim(args, buf, sizeof buf);
+	args_trim(args, buf, sizeof buf);
 	if (*buf && strcmp(buf, "on") != 0 && strcmp(buf, "off") != 0)
 		return error_set(e, ST_USAGE, "mouse is 'on' or 'off'");
 	a->mouse = *buf ? buf[1] == 'n' : !a->mouse;
@@ -338,7 +331,7 @@ do_theme(struct app *a, const char *args, struct error *e)
 	static const char *const names[] = { "auto", "dark", "light", "mono" };
 	char buf[16];
 
-	trim(args, buf, sizeof buf);
+	args_trim(args, buf, sizeof buf);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i], buf) == 0) {
 			snprintf(a->theme, sizeof a->theme, "%s", names[i]);

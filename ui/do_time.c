@@ -14,6 +14,20 @@ need_node(const struct app *a, struct error *e)
 	return a->cursor.node ? ST_OK : error_set(e, ST_FAIL, "the run has not started yet");
 }
 
+const char *
+args_trim(const char *args, char *buf, size_t size)
+{
+	size_t n;
+
+	while (isspace((unsigned char)*args))
+		args++;
+	snprintf(buf, size, "%s", args);
+	n = strlen(buf);
+	while (n > 0 && isspace((unsigned char)buf[n - 1]))
+		buf[--n] = 0;
+	return buf;
+}
+
 enum status
 one_number(const char *args, long lo, long hi, long fallback, long *out, struct error *e)
 {
@@ -362,14 +376,12 @@ do_faster(struct app *a, const char *args, struct error *e)
 
 /* --- touched positions, visited states --- */
 
-/* The next touched position by place, from the cursor on, round the end. */
+/* The next changed position by place, from the cursor on, round the end. */
 static enum status
-hit(struct app *a, int by, struct error *e)
+one_hit(struct app *a, int by, struct error *e)
 {
 	struct app_private *p = a->priv;
 
-	if (need_node(a, e))
-		return ST_FAIL;
 	for (int k = 1; k <= p->L; k++) {
 		int i = ((a->cursor.pos + by * k) % p->L + p->L) % p->L;
 
@@ -385,32 +397,48 @@ hit(struct app *a, int by, struct error *e)
 	return error_set(e, ST_FAIL, "nothing changed in this step");
 }
 
+static enum status
+hits(struct app *a, const char *args, int by, struct error *e)
+{
+	long n;
+	enum status st = one_number(args, 1, 1000000, 1, &n, e);
+
+	if (!st)
+		st = need_node(a, e);
+	for (n %= a->priv->L + 1; !st && n > 0; n--)
+		st = one_hit(a, by, e);
+	return st;
+}
+
 enum status
 do_next_hit(struct app *a, const char *args, struct error *e)
 {
-	(void)args;
-	return hit(a, 1, e);
+	return hits(a, args, 1, e);
 }
 
 enum status
 do_prev_hit(struct app *a, const char *args, struct error *e)
 {
-	(void)args;
-	return hit(a, -1, e);
+	return hits(a, args, -1, e);
 }
 
 static enum status
-undo(struct app *a, int by, struct error *e)
+undo(struct app *a, const char *args, int by, struct error *e)
 {
 	struct error none = { 0 };
+	long n;
+	enum status st = one_number(args, 1, 1000000, 1, &n, e);
 
+	if (st)
+		return st;
 	stop_steps(a);
 	if (by < 0 && a->priv->held) { /* the newest thing to take back is a knob */
 		knobs_drop(a);
 		app_say(a, false, "the knobs are those of this branch again");
 		return ST_OK;
 	}
-	cursor_undo(a, by, &none);
+	for (; n > 0 && !none.code; n--)
+		cursor_undo(a, by, &none);
 	if (none.code && e)
 		*e = none;
 	return none.code;
@@ -419,13 +447,11 @@ undo(struct app *a, int by, struct error *e)
 enum status
 do_undo(struct app *a, const char *args, struct error *e)
 {
-	(void)args;
-	return undo(a, -1, e);
+	return undo(a, args, -1, e);
 }
 
 enum status
 do_redo(struct app *a, const char *args, struct error *e)
 {
-	(void)args;
-	return undo(a, 1, e);
+	return undo(a, args, 1, e);
 }

@@ -189,16 +189,12 @@ nudge(struct app *a, int by)
 	struct recipe r = a->recipe;
 	const struct knob *k = recipe_knob(a->knob);
 	struct error e = { 0 };
-	char value[64];
 
 	recipe_nudge(&r, k->name, by);
-	if (knobs_take(a, &r, &e)) {
+	if (knobs_take(a, &r, &e))
 		app_say(a, true, "%s", e.msg);
-		return true;
-	}
-	recipe_get(&a->recipe, k->name, value, sizeof value);
-	if (a->priv->held && !*a->message)
-		app_say(a, false, "%s %s: s keeps it, Esc drops it", k->shown, value);
+	else if (!*a->message)
+		knobs_said(a, k->name);
 	return true;
 }
 
@@ -238,7 +234,7 @@ back_to_default(struct app *a)
 	if (st)
 		app_say(a, true, "%s", e.msg);
 	else
-		app_say(a, false, "%s %s", recipe_knob(a->knob)->shown, value);
+		knobs_said(a, name);
 	return true;
 }
 
