@@ -420,6 +420,26 @@ test_script(void)
 	unlink(path);
 }
 
+/* The program itself, with its bundled demo. */
+static void
+test_program(void)
+{
+	char *argv[] = { getenv("PSIVIEW"), NULL };
+	struct pty p;
+
+	if (!argv[0]) {
+		check_skip("PSIVIEW is not set");
+		return;
+	}
+	pty_start(&p, 80, 24, NULL, argv);
+	CHECK(screen_ok(&p, pty_expect(&p, "step 0/64", PATIENCE)), "the demo opens");
+	pty_type(&p, "3s");
+	CHECK(screen_ok(&p, pty_expect(&p, "step 3/64", PATIENCE)), "and is stepped");
+	kill(p.pid, SIGTERM);
+	CHECK(pty_status(&p, PATIENCE) == SIGTERM && restored(&p), "SIGTERM ends it");
+	pty_end(&p);
+}
+
 static void
 test_gone(void)
 {
@@ -492,5 +512,6 @@ main(int argc, char **argv)
 	test_busy();
 	test_script();
 	test_gone();
+	test_program();
 	return check_done();
 }

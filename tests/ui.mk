@@ -23,3 +23,5 @@ tests_term_host_SOURCES = tests/term_host.c tests/app_util.h
 check_PROGRAMS += tests/test_term
 tests_test_term_SOURCES = tests/test_term.c tests/pty.c tests/pty.h
 TESTS += tests/test_term
+EXTRA_DIST += tests/plain.sh
+TESTS += tests/plain.sh

@@ -16,7 +16,8 @@
 #include "ui/script.h"
 #include "ui/term.h"
 
-#define FRAME_S (1. / 40)        /* reports and animation draw no more often; keys draw at once */
+#define FRAME_S (1. / 40)        /* reports and animation draw no more often; keys draw at once ... */
+#define ANSWERS 3                /* ... and so do the first reports after a key: they are its answer */
 #define ANSWERS_S 5.             /* how long a late answer of the terminal may still come */
 
 struct loop {
@@ -30,6 +31,7 @@ struct loop {
 	struct script *script;
 	char theme[12];          /* as last chosen */
 	bool dirty, urgent, all; /* draw; at once; everything */
+	int answers;             /* reports that still count as the answer to a key */
 	double drawn, started, typed;        /* seconds: last frame, start, last byte from the keyboard */
 	int died_of;             /* a signal */
 };
@@ -125,6 +127,7 @@ take_input(struct loop *l, bool waited)
 		if (l->probe.answered)
 			l->input.expecting = false;
 		l->dirty = l->urgent = true;
+		l->answers = ANSWERS;
 	}
 }
 
@@ -232,6 +235,10 @@ turn(struct loop *l)
 	if (f[2].revents) {
 		app_reports(l->app);
 		l->dirty = true;
+		if (l->answers > 0) {
+			l->answers--;
+			l->urgent = true;
+		}
 	}
 	if (app_tick(l->app, now))
 		l->dirty = true;
