@@ -12,5 +12,11 @@
 /* ST_CKPT with a sentence if the configuration makes no network.  The caller
  * ends with net_finish. */
 enum status dit_describe(const struct config *c, struct net *net, struct error *e);
+enum status unet_describe(const struct config *c, struct net *net, struct error *e);
+
+/* The U-Net up to the input of output_modules.0: `value` has side x side rows
+ * of `width` channels.  For networks that end otherwise. */
+struct unet_end { int value, width, side, pixels /* the input, 3 channels */; };
+enum status unet_trunk(const struct config *c, struct net *net, struct unet_end *end, struct error *e);
 
 #endif

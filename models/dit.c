@@ -4,7 +4,7 @@
  */
 #include "models/describe.h"
 
-#define TIME_WIDTH 256
+#define SIGMA_WIDTH 256         /* 128 frequencies */
 #define MOST 1000000000         /* no dimension of a real network comes near */
 
 static int
@@ -74,11 +74,15 @@ static int
 condition(const struct config *c, struct net *net)
 {
 	int cond = c->cond_dim;
-	int w0 = matrix(net, cond, TIME_WIDTH, "sigma_map.mlp.0.weight"), b0 = vector(net, cond, "sigma_map.mlp.0.bias");
+	int w0 = matrix(net, cond, SIGMA_WIDTH, "sigma_map.mlp.0.weight"), b0 = vector(net, cond, "sigma_map.mlp.0.bias");
 	int w2 = matrix(net, cond, cond, "sigma_map.mlp.2.weight"), b2 = vector(net, cond, "sigma_map.mlp.2.bias");
-	int v = append(net, net_op_init(NET_TIME), net_value(net, TIME_WIDTH, true, "sigma_embedding"));
+	struct net_op time = net_op_init(NET_TIME);
 
-	v = append(net, linear(v, w0, b0, TIME_WIDTH, cond, AFTER_SILU), net_value(net, cond, true, "sigma_hidden"));
+	time.dim[TIME_WIDTH] = SIGMA_WIDTH;
+	time.dim[TIME_DIVISOR] = SIGMA_WIDTH / 2;
+	int v = append(net, time, net_value(net, SIGMA_WIDTH, true, "sigma_embedding"));
+
+	v = append(net, linear(v, w0, b0, SIGMA_WIDTH, cond, AFTER_SILU), net_value(net, cond, true, "sigma_hidden"));
 	v = append(net, linear(v, w2, b2, cond, cond, AFTER_SILU),
 	           net_value(net, cond, true, net->classes ? "c_sigma" : "c"));
 	if (net->classes) {

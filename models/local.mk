@@ -2,4 +2,5 @@ libpsiview_a_SOURCES += \
 	models/describe.h \
 	models/dit.c \
 	models/oracle.h models/oracle.c \
-	models/registry.h models/registry.c
+	models/registry.h models/registry.c \
+	models/unet.c

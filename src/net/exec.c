@@ -22,9 +22,18 @@ exec_ld(const struct exec *x, int v)
 size_t
 exec_step(const struct exec *x, int v)
 {
-	size_t rows = v == x->net->feature ? (size_t)x->rows : (size_t)x->plan_rows;
+	const struct net_value *value = &x->net->value[v];
+	size_t rows = v == x->net->feature ? (size_t)x->rows : value->rows ? (size_t)value->rows : (size_t)x->plan_rows;
 
-	return x->net->value[v].per_sample ? x->plan.ld[v] : rows * x->plan.ld[v];
+	return value->per_sample ? x->plan.ld[v] : rows * x->plan.ld[v];
+}
+
+int
+exec_rows(const struct exec *x, int v)
+{
+	const struct net_value *value = &x->net->value[v];
+
+	return value->per_sample ? 1 : value->rows ? value->rows : x->rows;
 }
 
 float *
@@ -65,6 +74,21 @@ exec_done(struct exec *x)
 	x->plan_n = x->plan_rows = 0;
 }
 
+static size_t
+op_scratch(const struct exec *x, const struct net_op *op)
+{
+	switch (op->kind) {
+	case NET_LINEAR:
+		return op_linear_scratch(x, op);
+	case NET_ATTEND:
+		return op_attend_scratch(x, op);
+	case NET_CONV:
+		return op_conv_scratch(x, op);
+	default:
+		return 0;
+	}
+}
+
 size_t
 exec_scratch_need(const struct exec *x, int n, int rows)
 {
@@ -75,7 +99,7 @@ exec_scratch_need(const struct exec *x, int n, int rows)
 	y.rows = rows;
 	for (int i = 0; i < x->net->n_op; i++) {
 		const struct net_op *op = &x->net->op[i];
-		size_t need = op->kind == NET_LINEAR ? op_linear_scratch(&y, op) : op->kind == NET_ATTEND ? op_attend_scratch(&y, op) : 0;
+		size_t need = op_scratch(&y, op);
 		if (need > most)
 			most = need;
 	}
@@ -98,7 +122,16 @@ run_op(struct exec *x, const struct net_op *op, struct error *e)
 		return op_attend(x, op, e);
 	case NET_NORM:
 		return op_norm(x, op, e);
+	case NET_PIXELS:
+		return op_pixels(x, op, e);
+	case NET_GROUP:
+		return op_group(x, op, e);
+	case NET_CONV:
+		return op_conv(x, op, e);
+	case NET_MU:
+		return op_mu(x, op, e);
 	case NET_HEAD:
+	case NET_LOGISTIC:
 		break;
 	}
 	return ST_OK;

@@ -42,6 +42,7 @@ struct exec {
 float *exec_value(const struct exec *x, int v);         /* first row of sample 0; v -1: NULL */
 size_t exec_ld(const struct exec *x, int v);
 size_t exec_step(const struct exec *x, int v);          /* floats from one sample to the next */
+int exec_rows(const struct exec *x, int v);             /* rows per sample */
 float *exec_scratch(const struct exec *x, int worker);
 
 /* A LINEAR (or HEAD) laid out as work items: blocks of rows by blocks of
@@ -86,9 +87,14 @@ enum status op_norm(struct exec *x, const struct net_op *op, struct error *e);
 enum status op_embed(struct exec *x, const struct net_op *op, struct error *e);
 enum status op_time(struct exec *x, const struct net_op *op, struct error *e);
 enum status op_label(struct exec *x, const struct net_op *op, struct error *e);
+enum status op_pixels(struct exec *x, const struct net_op *op, struct error *e);
+enum status op_mu(struct exec *x, const struct net_op *op, struct error *e);
+enum status op_group(struct exec *x, const struct net_op *op, struct error *e);
+enum status op_conv(struct exec *x, const struct net_op *op, struct error *e);
 
 /* Scratch floats per worker that an operation needs for `rows` positions. */
 size_t op_linear_scratch(const struct exec *x, const struct net_op *op);
 size_t op_attend_scratch(const struct exec *x, const struct net_op *op);
+size_t op_conv_scratch(const struct exec *x, const struct net_op *op);
 
 #endif

@@ -7,6 +7,7 @@
 #include "net/run_private.h"
 
 #define HEAD_KC 64
+#define LOGISTIC_ROWS 16
 
 static enum status
 scratch(struct net_run *r, size_t need, struct error *e)
@@ -25,6 +26,33 @@ scratch(struct net_run *r, size_t need, struct error *e)
 	return ST_OK;
 }
 
+struct logistic {
+	const struct kern_image *kern;
+	const float *x;
+	float *logit;
+	int n, V;
+	bool fix;
+};
+
+static void
+logistic_item(void *arg, int item, int worker)
+{
+	const struct logistic *l = arg;
+	int end = l->n < (item + 1) * LOGISTIC_ROWS ? l->n : (item + 1) * LOGISTIC_ROWS;
+
+	(void)worker;
+	for (int i = item * LOGISTIC_ROWS; i < end; i++)
+		l->kern->logistic(l->V, (double)l->x[2 * i], (double)l->x[2 * i + 1], l->fix, l->logit + (size_t)i * (size_t)l->V);
+}
+
+static enum status
+logistic_head(struct net_run *r, const struct net_op *op, int n, const float *x, float *logit, struct cancel *c)
+{
+	struct logistic l = { .kern = r->kern->image, .x = x, .logit = logit, .n = n, .V = r->net->V, .fix = op->dim[LOGISTIC_FIX] };
+
+	return pool_run(r->pool, POOL_SAMPLE, (n + LOGISTIC_ROWS - 1) / LOGISTIC_ROWS, logistic_item, &l, c);
+}
+
 enum status
 net_run_head(struct net_run *r, int n, const float *x, float *logit, struct cancel *c, struct error *e)
 {
@@ -34,6 +62,10 @@ net_run_head(struct net_run *r, int n, const float *x, float *logit, struct canc
 
 	if (n <= 0)
 		return ST_OK;
+	if (op->kind == NET_LOGISTIC) {
+		st = logistic_head(r, op, n, x, logit, c);
+		return st == ST_CANCELLED ? error_set(e, st, "cancelled") : st;
+	}
 	if ((st = weights_matrix(r->w, op->par[PAR_W], true, r->pool, c, &l.b, e)) != ST_OK ||
 	    (st = weights_vector(r->w, op->par[PAR_BIAS], &l.bias, e)) != ST_OK)
 		return st == ST_CANCELLED ? error_set(e, st, "cancelled") : st;

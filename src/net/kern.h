@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "net/kern_image.h"
+
 struct kern {
 	const char *name;
 	/* c[m,nr] (+)= a[m,k] b[k,nr], 1 <= m <= mr.  b is one packed panel, 64-byte
@@ -34,6 +36,7 @@ struct kern {
 	/* Rotate one head in place: (x1, x2) -> (x1 c - x2 s, x2 c + x1 s). */
 	void (*rope)(int half, const float *cosine, const float *sine, float *x);
 	void (*scale)(int n, float f, const float *x, float *out);
+	const struct kern_image *image;         /* what networks over images need besides */
 };
 
 /* The kernels of this CPU; PSIVIEW_KERNEL=portable|avx2|avx512 in the

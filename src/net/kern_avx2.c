@@ -10,6 +10,7 @@
 #define VW 8
 #define KERN_TARGET __attribute__((target("avx2,fma")))
 #include "net/kern_body.h"
+#include "net/kern_image_body.h"
 
 #define MR 6
 #define NR 16
@@ -69,6 +70,7 @@ const struct kern kern_avx2 = {
 	.gate_add = kern_gate_add,
 	.rope = kern_rope,
 	.scale = kern_scale,
+	.image = &kern_image,
 };
 #else
 typedef int kern_avx2_unused;

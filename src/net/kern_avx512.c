@@ -10,6 +10,7 @@
 #define VW 16
 #define KERN_TARGET __attribute__((target("avx512f,avx512dq,avx2,fma")))
 #include "net/kern_body.h"
+#include "net/kern_image_body.h"
 
 #define MR 12
 #define NR 32
@@ -75,6 +76,7 @@ const struct kern kern_avx512 = {
 	.gate_add = kern_gate_add,
 	.rope = kern_rope,
 	.scale = kern_scale,
+	.image = &kern_image,
 };
 #else
 typedef int kern_avx512_unused;

@@ -6,6 +6,7 @@
 #include "net/kern.h"
 
 #include "net/kern_body.h"
+#include "net/kern_image_body.h"
 
 #define MR 4
 #define NR 8
@@ -64,4 +65,5 @@ const struct kern kern_portable = {
 	.gate_add = kern_gate_add,
 	.rope = kern_rope,
 	.scale = kern_scale,
+	.image = &kern_image,
 };

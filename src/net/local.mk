@@ -7,12 +7,15 @@ libpsiview_a_SOURCES += \
 	src/net/kern_avx2.c \
 	src/net/kern_avx512.c \
 	src/net/kern_body.h \
+	src/net/kern_image.h src/net/kern_image_body.h \
 	src/net/kern_portable.c \
 	src/net/model.h src/net/model.c \
 	src/net/net.h src/net/net.c \
 	src/net/netmodel.h \
 	src/net/op_attend.c \
+	src/net/op_conv.c \
 	src/net/op_embed.c \
+	src/net/op_group.c \
 	src/net/op_linear.c \
 	src/net/op_norm.c \
 	src/net/plan.h src/net/plan.c \

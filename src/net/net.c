@@ -96,10 +96,25 @@ net_value(struct net *net, int width, bool per_sample, const char *fmt, ...)
 	return net->n_value++;
 }
 
+int
+net_pixel_value(struct net *net, int width, int rows, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *name = name_of(net, fmt, ap);
+	va_end(ap);
+	int v = name ? net_value(net, width, false, "%s", name) : -1;
+	free(name);
+	if (v >= 0)
+		net->value[v].rows = rows;
+	return v;
+}
+
 struct net_op
 net_op_init(enum net_kind kind)
 {
-	struct net_op op = { .kind = kind, .in = { -1, -1, -1 }, .out = -1, .par = { -1, -1, -1, -1 } };
+	struct net_op op = { .kind = kind, .in = { -1, -1, -1, -1 }, .out = -1, .par = { -1, -1, -1, -1 }, .factor = 1 };
 
 	return op;
 }
@@ -134,15 +149,45 @@ linear_fits(const struct net *net, const struct net_op *op)
 	                                   op->dim[DIM_N] % (3 * op->dim[DIM_HEAD]) == 0);
 }
 
-/* Every value is made before it is read, by one operation, and shapes agree. */
+static int
+width_of(const struct net *net, int v)
+{
+	return v < 0 ? 0 : net->value[v].width;
+}
+
+static bool
+conv_fits(const struct net *net, const struct net_op *op)
+{
+	int side = op->dim[CONV_SIDE], made = side, step = op->dim[CONV_STEP], res = op->in[IN_RES];
+
+	if (step == CONV_HALVE)
+		made = side / 2;
+	else if (step == CONV_DOUBLE)
+		made = side * 2;
+	if (op->par[PAR_W] < 0 || op->out < 0 || side < 1 || made < 1 || (op->dim[CONV_SIZE] != 1 && op->dim[CONV_SIZE] != 3))
+		return false;
+	if (op->before != BEFORE_NONE && width_of(net, op->in[IN_MOD]) != 2 * op->dim[CONV_K])
+		return false;
+	if (op->after == AFTER_ADD && (res < 0 || net->value[res].width != op->dim[CONV_N]))
+		return false;
+	return width_of(net, op->in[IN_X]) + width_of(net, op->in[IN_CAT]) == op->dim[CONV_K] &&
+	       net->value[op->in[IN_X]].rows == side * side && net->value[op->out].rows == made * made &&
+	       op->dim[CONV_COLUMN] + op->dim[CONV_N] <= net->value[op->out].width;
+}
+
+/* Every value is made before it is read, and shapes agree. */
 static bool
 op_fits(const struct net *net, const struct net_op *op, const bool *made)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < NET_INS; i++)
 		if (op->in[i] >= 0 && !made[op->in[i]])
 			return false;
 	if (op->kind == NET_LINEAR || op->kind == NET_HEAD)
 		return op->in[IN_X] >= 0 && linear_fits(net, op);
+	if (op->kind == NET_CONV)
+		return op->in[IN_X] >= 0 && conv_fits(net, op);
+	if (op->kind == NET_LOGISTIC)
+		return op->in[IN_X] == net->feature && net->F == 2;
 	return op->out >= 0;
 }
 
@@ -154,7 +199,8 @@ net_finish(struct net *net, struct error *e)
 	bool *made = mem_calloc((size_t)net->n_value, sizeof *made);
 	if (!made)
 		return error_set(e, ST_MEMORY, "out of memory");
-	bool ok = net->n_op > 0 && net->feature >= 0 && net->op[net->n_op - 1].kind == NET_HEAD;
+	enum net_kind last = net->n_op > 0 ? net->op[net->n_op - 1].kind : NET_EMBED;
+	bool ok = net->feature >= 0 && (last == NET_HEAD || last == NET_LOGISTIC);
 	for (int i = 0; ok && i < net->n_op; i++) {
 		ok = op_fits(net, &net->op[i], made);
 		if (net->op[i].out >= 0)
@@ -229,30 +275,57 @@ lookup(const struct tensor **sorted, int n, const char *name)
 	return hit ? *hit : NULL;
 }
 
-/* The number in "blocks.N.", or -1. */
+/* The number in "blocks.N.", or -1; *prefix: the length of "blocks.". */
 static long
-block_of(const char *name)
+block_of(const char *name, size_t *prefix)
 {
+	const char *dot = strchr(name, '.');
 	char *end;
 
-	if (strncmp(name, "blocks.", 7) != 0 || name[7] < '0' || name[7] > '9')
+	if (!dot || dot[1] < '0' || dot[1] > '9')
 		return -1;
-	long n = strtol(name + 7, &end, 10);
+	long n = strtol(dot + 1, &end, 10);
+	*prefix = (size_t)(dot + 1 - name);
 	return *end == '.' ? n : -1;
 }
 
-/* A tensor of a block beyond the last one: the configuration counts wrong. */
-static enum status
-check_extra(const struct net *net, const struct tensor *t, int n, const char *what, struct error *e)
+/* The highest block of the description whose names begin like this; -1: none. */
+static long
+last_block(const struct net *net, const char *name, size_t prefix)
 {
 	long last = -1;
 
-	for (int i = 0; i < net->n_par; i++)
-		if (block_of(net->par[i].name) > last)
-			last = block_of(net->par[i].name);
-	for (int i = 0; last >= 0 && i < n; i++)
-		if (block_of(t[i].name) > last)
-			return error_set(e, ST_CKPT, "%s: tensor %s, but the configuration has only %ld blocks", what, t[i].name, last + 1);
+	for (int i = 0; i < net->n_par; i++) {
+		size_t n = 0;
+		long b = block_of(net->par[i].name, &n);
+		if (b > last && n == prefix && strncmp(net->par[i].name, name, prefix) == 0)
+			last = b;
+	}
+	return last;
+}
+
+/* A tensor of a block beyond the last one: the configuration counts wrong.
+ * Neighbours in a file mostly share their prefix, so it is looked up once. */
+static enum status
+check_extra(const struct net *net, const struct tensor *t, int n, const char *what, struct error *e)
+{
+	const char *before = "";
+	size_t length = 0;
+	long last = -1;
+
+	for (int i = 0; i < n; i++) {
+		size_t prefix = 0;
+		long b = block_of(t[i].name, &prefix);
+		if (b < 0)
+			continue;
+		if (prefix != length || strncmp(before, t[i].name, prefix) != 0)
+			last = last_block(net, t[i].name, prefix);
+		before = t[i].name;
+		length = prefix;
+		if (last >= 0 && b > last)
+			return error_set(e, ST_CKPT, "%s: tensor %s, but the configuration has only %ld %.*s", what, t[i].name, last + 1,
+			                 (int)prefix - 1, t[i].name);
+	}
 	return ST_OK;
 }
 

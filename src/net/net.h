@@ -22,14 +22,23 @@ enum net_kind {
 	NET_TIME,       /* sigma -> [cos, sin] of sigma * f_k, one row per sample */
 	NET_LABEL,      /* in[X] += silu(row `label` of par W), one row per sample; nothing for label -1 */
 	NET_LINEAR,     /* after(before(in[X]) W^T + bias) */
+	NET_PIXELS,     /* tokens (channel, row, column) -> rows of 3 channels, 2 x / V - 1 */
+	NET_GROUP,      /* group norm of in[X] (and in[CAT]) as a scale and a shift per channel: one row [scale, shift] per sample */
+	NET_CONV,       /* after(conv(before(in[X], in[CAT])) + bias) over a square image */
 	NET_ATTEND,     /* in[X] holds q, k, v side by side; softmax(q k^T / sqrt(head dim)) v */
 	NET_NORM,       /* before(in[X]) alone */
-	NET_HEAD        /* feature rows -> logits: in[X] W^T + bias; the last operation */
+	NET_MU,         /* in[X] holds 3 values of mu (before tanh) and 3 log scales a pixel, in[RES] the pixels
+	                   -> rows (tanh(pixel + mu), log scale) in the order of the tokens */
+	NET_HEAD,       /* feature rows -> logits: in[X] W^T + bias; the last operation */
+	NET_LOGISTIC    /* feature rows (mu, log scale) -> logits of a truncated logistic; the last operation */
 };
 
 enum net_before {
 	BEFORE_NONE,
-	BEFORE_LN_MODULATE      /* layer norm * par NORM, then (1 + scale) and shift from in[MOD] if given */
+	BEFORE_LN_MODULATE,     /* layer norm * par NORM, then (1 + scale) and shift from in[MOD] if given */
+	BEFORE_SILU,            /* LINEAR over rows per sample */
+	BEFORE_GROUPNORM,       /* CONV: scale and shift from in[MOD], made by GROUP */
+	BEFORE_GROUPNORM_SILU
 };
 
 enum net_after {
@@ -37,27 +46,38 @@ enum net_after {
 	AFTER_SILU,
 	AFTER_GELU,             /* the tanh form */
 	AFTER_ROPE,             /* rotate the first two thirds (q and k) by position */
-	AFTER_GATE_ADD          /* in[RES] + gate * x; gate from in[MOD], else 1 */
+	AFTER_GATE_ADD,         /* in[RES] + gate * x; gate from in[MOD], else 1 */
+	AFTER_ADD               /* CONV: (in[RES] + x) factor; in[RES] may be one row per sample */
 };
 
 /* Places in net_op.in, .par and .dim. */
-enum { IN_X, IN_MOD, IN_RES };
+enum { IN_X, IN_MOD, IN_RES, IN_CAT, NET_INS };     /* CAT: channels that follow those of X */
 enum { PAR_W, PAR_BIAS, PAR_NORM };
 enum {
 	DIM_K, DIM_N,                       /* LINEAR, HEAD: inputs and outputs; EMBED, LABEL: rows and width */
 	DIM_SHIFT, DIM_SCALE, DIM_GATE,     /* columns of in[MOD] where they begin */
 	DIM_HEAD                            /* ROPE: head dimension */
 };
+enum { TIME_WIDTH, TIME_DIVISOR, TIME_SINE_FIRST };  /* f_k = 10000^(-k / divisor); cosines first, or sines */
+enum { LABEL_PLAIN = 2 };                            /* LABEL: 1: the row itself, without silu */
+enum { GROUP_N, GROUP_COUNT };                       /* GROUP: channels, groups */
+/* CONV: as DIM_K, DIM_N; side of the image that goes in; 1x1 (par W is [in, out]) or 3x3 ([out, in, 3, 3]); 1,
+ * CONV_HALVE (stride 2, padded right and bottom) or CONV_DOUBLE (every pixel twice first); columns of `out` before
+ * those written here. */
+enum { CONV_K, CONV_N, CONV_SIDE, CONV_SIZE, CONV_STEP, CONV_COLUMN };
+enum { CONV_HALVE = 2, CONV_DOUBLE = 3 };
+enum { LOGISTIC_FIX };                               /* LOGISTIC: the smaller of the expression and its mirror image */
 enum { ATT_HEADS, ATT_DIM, ATT_CAUSAL, ATT_LAYER };   /* ATTEND; layer: which keys and values to keep */
 
 struct net_op {
 	enum net_kind kind;
 	uint8_t before, after;
-	int in[3];              /* values, -1: none */
+	int in[NET_INS];        /* values, -1: none */
 	int out;
 	int par[4];             /* rows of the parameter table, -1: none */
 	int dim[6];
-	float drop;             /* training: dropout on the branch before GATE_ADD */
+	float drop;             /* training: dropout on the branch before GATE_ADD, or after BEFORE_GROUPNORM_SILU */
+	double factor;          /* TIME: of sigma; AFTER_ADD: of the sum */
 };
 
 #define NET_DIMS 4
@@ -71,6 +91,7 @@ struct net_value {
 	char *name;             /* what tests and the trainer call it */
 	int width;              /* floats per row */
 	bool per_sample;        /* one row per sample, else one per position */
+	int rows;               /* pixels: so many rows per sample, whatever the length; else 0 */
 };
 
 struct net {
@@ -85,6 +106,7 @@ struct net {
 	int n_value;
 	int feature;            /* the value the head reads: written straight into the caller's array */
 	int layers;             /* ATTEND operations */
+	int together;           /* samples that go through at once; 0: by length */
 	size_t cap_op, cap_par, cap_value;
 	bool failed;            /* out of memory while building: net_finish says so */
 };
@@ -95,6 +117,8 @@ struct net *net_new(void);
 void net_free(struct net *net);
 int net_param(struct net *net, int ndim, const int64_t *dim, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int net_value(struct net *net, int width, bool per_sample, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* A value with so many rows per sample. */
+int net_pixel_value(struct net *net, int width, int rows, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* An operation with all of in, out and par at -1: fill in the rest. */
 struct net_op net_op_init(enum net_kind kind);
 void net_append(struct net *net, struct net_op op);
@@ -105,8 +129,8 @@ int net_find_param(const struct net *net, const char *name);
 
 /* Does a list of tensors hold what the description wants: every parameter
  * once, of this shape, of a floating type?  Tensors that the description does
- * not know are an error only if they belong to a block that it should have
- * had.  what: "weights", "EMA weights" for the message.  match [n_par] or NULL
+ * not know are an error only if they belong to a numbered part (blocks.9.) that
+ * it should have had.  what: "weights", "EMA weights" for the message.  match [n_par] or NULL
  * receives the tensors. */
 enum status net_match(const struct net *net, const struct tensor *t, int n, const char *what,
 		      const struct tensor **match, struct error *e);

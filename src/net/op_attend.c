@@ -41,14 +41,14 @@ round_up(int a, int unit)
 static void
 lay_out(const struct exec *x, const struct net_op *op, struct attend *a)
 {
-	int unit = x->kern->blas ? 16 : x->kern->nr;
+	int unit = x->kern->blas ? 16 : x->kern->nr, rows = exec_rows(x, op->in[IN_X]);
 
 	*a = (struct attend){ .x = x, .kern = x->kern, .heads = op->dim[ATT_HEADS], .dim = op->dim[ATT_DIM],
-		              .rows = x->rows, .row0 = x->row0, .keys = x->row0 + x->rows,
+		              .rows = rows, .row0 = x->row0, .keys = x->row0 + rows,
 		              .causal = op->dim[ATT_CAUSAL], .layer = op->dim[ATT_LAYER], .kept = x->kept };
 	double per_row = 4. * a->keys * a->dim;
-	double rows = ITEM_FLOP / per_row;
-	a->chunk = rows > a->rows ? a->rows : rows < QUERY_ROWS ? QUERY_ROWS : (int)rows / QUERY_ROWS * QUERY_ROWS;
+	double most = ITEM_FLOP / per_row;
+	a->chunk = most > a->rows ? a->rows : most < QUERY_ROWS ? QUERY_ROWS : (int)most / QUERY_ROWS * QUERY_ROWS;
 	if (a->kept)
 		a->chunk = a->rows; /* one item per head appends to what is kept */
 	a->chunks = (a->rows + a->chunk - 1) / a->chunk;

@@ -11,7 +11,6 @@
 #include "base/mem.h"
 
 #define ITEM_ROWS 16
-#define TIME_WIDTH 256          /* of the sigma embedding: 128 frequencies */
 
 struct embed {
 	const struct exec *x;
@@ -102,18 +101,21 @@ op_embed(struct exec *x, const struct net_op *op, struct error *e)
 	return st;
 }
 
-/* e = [cos(sigma f), sin(sigma f)], f_k = 10000^(-k/128). */
+/* cos(sigma factor f_k) and sin, in double: the phase may reach thousands of
+ * radians. */
 enum status
 op_time(struct exec *x, const struct net_op *op, struct error *e)
 {
+	int half = op->dim[TIME_WIDTH] / 2, cosines = op->dim[TIME_SINE_FIRST] ? half : 0;
+
 	(void)e;
 	for (int s = 0; s < x->n; s++) {
 		float *out = exec_value(x, op->out) + (size_t)s * exec_ld(x, op->out);
-		double sigma = x->in->sigma ? x->in->sigma[x->in_first + s] : 0;
-		for (int k = 0; k < TIME_WIDTH / 2; k++) {
-			double angle = sigma * exp(-log(10000.) * k / (TIME_WIDTH / 2));
-			out[k] = (float)cos(angle);
-			out[TIME_WIDTH / 2 + k] = (float)sin(angle);
+		double sigma = x->in->sigma ? op->factor * x->in->sigma[x->in_first + s] : 0;
+		for (int k = 0; k < half; k++) {
+			double angle = sigma * exp(-log(10000.) * k / op->dim[TIME_DIVISOR]);
+			out[cosines + k] = (float)cos(angle);
+			out[half - cosines + k] = (float)sin(angle);
 		}
 	}
 	return ST_OK;
@@ -136,7 +138,7 @@ op_label(struct exec *x, const struct net_op *op, struct error *e)
 			continue;
 		weights_row(x->w, op->par[PAR_W], label, row);
 		for (int i = 0; i < d; i++)
-			out[i] += (float)((double)row[i] / (1 + exp(-(double)row[i])));
+			out[i] += op->dim[LABEL_PLAIN] ? row[i] : (float)((double)row[i] / (1 + exp(-(double)row[i])));
 	}
 	free(row);
 	return ST_OK;

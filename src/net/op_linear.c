@@ -84,6 +84,10 @@ prepare(const struct linear *l, int sample, int row, int m, const float *x, floa
 {
 	for (int i = 0; i < m; i++) {
 		const float *mod = modulation(l, sample, row + i);
+		if (l->before == BEFORE_SILU) {
+			l->kern->silu(l->b.k, x + (size_t)i * l->ldx, NULL, a + (size_t)i * lda);
+			continue;
+		}
 		l->kern->norm(l->b.k, x + (size_t)i * l->ldx, l->norm, mod ? mod + l->shift : NULL,
 			              mod ? mod + l->scale : NULL, a + (size_t)i * lda);
 	}
@@ -169,7 +173,7 @@ lay_out(const struct exec *x, const struct net_op *op, struct linear *l)
 	*l = (struct linear){ .kern = x->kern, .before = op->before, .after = op->after, .head_dim = op->dim[DIM_HEAD] };
 	l->merged = per_sample && !x->kern->blas;
 	l->samples = l->merged ? 1 : x->n;
-	l->rows = !per_sample ? x->rows : l->merged ? x->n : 1;
+	l->rows = l->merged ? x->n : exec_rows(x, op->in[IN_X]);
 	l->b.n = op->dim[DIM_N];
 	l->b.k = op->dim[DIM_K];
 	l->b.packed = !x->kern->blas;
@@ -212,8 +216,10 @@ op_linear(struct exec *x, const struct net_op *op, struct error *e)
 	l.out = exec_value(x, op->out);
 	l.ldout = exec_ld(x, op->out);
 	l.step_out = exec_step(x, op->out);
-	l.cosine = x->cosine + (size_t)x->row0 * (size_t)x->half;
-	l.sine = x->sine + (size_t)x->row0 * (size_t)x->half;
+	if (op->after == AFTER_ROPE) {
+		l.cosine = x->cosine + (size_t)x->row0 * (size_t)x->half;
+		l.sine = x->sine + (size_t)x->row0 * (size_t)x->half;
+	}
 	l.scratch = x->scratch;
 	l.scratch_floats = x->scratch_floats;
 	return linear_run(&l, x->pool, x->cancel);

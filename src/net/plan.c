@@ -23,6 +23,12 @@ row_stride(int width)
 	return ld % 256 == 0 ? ld + 16 : ld;
 }
 
+static size_t
+value_rows(const struct net_value *v, int rows)
+{
+	return v->per_sample ? 1 : v->rows ? (size_t)v->rows : (size_t)rows;
+}
+
 static bool
 sizes(const struct net *net, int n, int rows, struct plan *p, struct life *life)
 {
@@ -32,7 +38,7 @@ sizes(const struct net *net, int n, int rows, struct plan *p, struct life *life)
 		size_t count;
 		p->ld[v] = v == net->feature ? (size_t)net->value[v].width : row_stride(net->value[v].width);
 		life[v] = (struct life){ .first = INT_MAX, .last = -1, .same_as = -1 };
-		if (!mem_mul((size_t)n, net->value[v].per_sample ? 1 : (size_t)rows, &count) ||
+		if (!mem_mul((size_t)n, value_rows(&net->value[v], rows), &count) ||
 		    !mem_mul(count, p->ld[v], &life[v].size) || !mem_add(sum, life[v].size, &sum))
 			return false;
 	}
@@ -44,7 +50,7 @@ lives(const struct net *net, struct life *life)
 {
 	for (int i = 0; i < net->n_op; i++) {
 		const struct net_op *op = &net->op[i];
-		for (int k = 0; k < 3; k++)
+		for (int k = 0; k < NET_INS; k++)
 			if (op->in[k] >= 0)
 				life[op->in[k]].last = i;
 		if (op->out >= 0 && life[op->out].first == INT_MAX)
@@ -61,11 +67,15 @@ in_place(const struct net_op *op, int i, const struct life *life)
 {
 	int v = -1;
 
+	if (op->kind == NET_CONV && op->after == AFTER_ADD && op->in[IN_RES] != op->in[IN_X] && op->in[IN_RES] != op->in[IN_CAT])
+		v = op->in[IN_RES];
 	if (op->kind == NET_LINEAR && op->after == AFTER_GATE_ADD)
 		v = op->in[IN_RES];
 	if (op->kind == NET_LABEL)
 		v = op->in[IN_X];
-	return v >= 0 && life[v].last == i ? v : -1;
+	if (v < 0 || op->out < 0 || life[v].last != i || life[v].size != life[op->out].size)
+		return -1;
+	return v;
 }
 
 /* Values that share a place live as one: the first of them carries the span. */
@@ -75,7 +85,7 @@ join(const struct net *net, struct life *life)
 	for (int i = 0; i < net->n_op; i++) {
 		const struct net_op *op = &net->op[i];
 		int v = in_place(op, i, life);
-		if (v < 0 || op->out < 0)
+		if (v < 0)
 			continue;
 		int root = life[v].same_as >= 0 ? life[v].same_as : v;
 		life[op->out].same_as = root;

@@ -136,7 +136,7 @@ check_input(const struct net *net, const struct net_input *in, struct error *e)
 enum status
 net_run_trunk(struct net_run *r, const struct net_input *in, float *feat, struct cancel *c, struct error *e)
 {
-	int group = GROUP_ROWS / r->net->L > 1 ? GROUP_ROWS / r->net->L : 1;
+	int by_rows = GROUP_ROWS / r->net->L > 1 ? GROUP_ROWS / r->net->L : 1, group = r->net->together ? r->net->together : by_rows;
 	struct exec *x = &r->trunk;
 	enum status st = check_input(r->net, in, e);
 

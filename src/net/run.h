@@ -31,7 +31,8 @@ enum status net_run_new(const struct net *net, struct weights *w, const struct k
 			struct net_run **out, struct error *e);
 void net_run_free(struct net_run *r);
 
-/* feat [n,L,F].  Samples go through in groups of about 1024 positions. */
+/* feat [n,L,F].  Samples go through in groups of about 1024 positions, or of
+ * as many as the description says. */
 enum status net_run_trunk(struct net_run *r, const struct net_input *in, float *feat, struct cancel *c, struct error *e);
 /* x [n,F] -> logit [n,V]. */
 enum status net_run_head(struct net_run *r, int n, const float *x, float *logit, struct cancel *c, struct error *e);

@@ -200,3 +200,70 @@ weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struc
 	out->p = f->data;
 	return st;
 }
+
+/* Making the form of a convolution: an item is a panel of columns, put in the
+ * order [tap][in] first. */
+struct unfolding {
+	const struct tensor *t;
+	const struct kern *kern;
+	int n, k, taps;
+	float *out;
+	float *scratch;         /* [threads][(nr + 1) taps k] */
+};
+
+static void
+unfold(const struct unfolding *u, int j, float *raw, float *out)
+{
+	size_t k = (size_t)u->k, taps = (size_t)u->taps;
+
+	if (taps == 1) {
+		for (size_t i = 0; i < k; i++)
+			tensor_to_f32(u->t, i * (size_t)u->n + (size_t)j, 1, out + i);
+		return;
+	}
+	tensor_to_f32(u->t, (size_t)j * k * taps, k * taps, raw);
+	for (size_t i = 0; i < k; i++)
+		for (size_t tap = 0; tap < taps; tap++)
+			out[tap * k + i] = raw[i * taps + tap];
+}
+
+static void
+unfold_item(void *arg, int item, int worker)
+{
+	const struct unfolding *u = arg;
+	int nr = u->kern->nr, first = item * nr, end = u->n - first < nr ? u->n : first + nr;
+	size_t k = (size_t)u->k * (size_t)u->taps;
+	float *raw = u->scratch + (size_t)worker * (size_t)(nr + 1) * k, *rows = u->kern->blas ? u->out + (size_t)first * k : raw + k;
+
+	for (int j = first; j < end; j++)
+		unfold(u, j, raw, rows + (size_t)(j - first) * k);
+	if (!u->kern->blas)
+		gemm_pack(u->kern, rows, k, true, (int)k, 0, end - first, u->out + (size_t)first * k);
+}
+
+enum status
+weights_conv(struct weights *w, int par, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e)
+{
+	const struct tensor *t = w->tensor[par];
+	struct form *f = &w->matrix[par];
+	bool flat = t->ndim == 2;
+	struct unfolding u = { .t = t, .kern = w->kern, .n = (int)t->dim[flat], .k = (int)t->dim[!flat],
+		               .taps = flat ? 1 : (int)(t->dim[2] * t->dim[3]) };
+	size_t k = (size_t)u.k * (size_t)u.taps;
+	enum status st = ST_OK;
+
+	*out = (struct gemm_b){ .n = u.n, .k = (int)k, .packed = !w->kern->blas, .by_column = true, .ld = k };
+	if (!f->ready) {
+		u.scratch = mem_aligned((size_t)pool_threads(pool) * (size_t)(w->kern->nr + 1) * k, sizeof *u.scratch);
+		if (!u.scratch)
+			return error_set(e, ST_MEMORY, "out of memory for weights");
+		st = form_room(w, f, out->packed ? gemm_packed_floats(w->kern, u.n, (int)k) : (size_t)u.n * k, e);
+		u.out = f->data;
+		if (st == ST_OK)
+			st = pool_run(pool, POOL_SAMPLE, (u.n + w->kern->nr - 1) / w->kern->nr, unfold_item, &u, c);
+		mem_free(u.scratch);
+		f->ready = st == ST_OK;
+	}
+	out->p = f->data;
+	return st;
+}

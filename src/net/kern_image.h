@@ -1,0 +1,24 @@
+/*
+ * kern_image.h: the kernels of networks over images, channels last: the part
+ * of struct kern that a U-Net needs.  Pure; the rules of kern.h hold.
+ */
+#ifndef PSI_NET_KERN_IMAGE_H
+#define PSI_NET_KERN_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct kern_image {
+	/* Of each of n columns of x [rows,ld]: the mean, and the sum of squared
+	 * deviations from it. */
+	void (*moments)(int rows, int n, const float *x, size_t ld, double *mean, double *m2);
+	void (*affine)(int n, const float *x, const float *scale, const float *shift, float *out);      /* x scale + shift */
+	void (*affine_silu)(int n, const float *x, const float *scale, const float *shift, float *out); /* silu of that */
+	/* (x + bias + res) factor; bias, res NULL: 0. */
+	void (*add)(int n, const float *x, const float *bias, const float *res, float factor, float *out);
+	/* Logits of n bins over [-1, 1] of a logistic with this mean and log scale
+	 * (networks.md, output).  In double. */
+	void (*logistic)(int n, double mu, double log_scale, bool fix, float *out);
+};
+
+#endif

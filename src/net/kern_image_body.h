@@ -1,0 +1,235 @@
+/*
+ * kern_image_body.h: the kernels of kern_image.h, compiled once per
+ * instruction set like kern_body.h, whose vectors they use.  Not a header for
+ * others.
+ */
+#ifndef PSI_NET_KERN_IMAGE_BODY_H
+#define PSI_NET_KERN_IMAGE_BODY_H
+
+#include "net/kern_body.h"
+#include "net/kern_image.h"
+
+#define VD (VW / 2)             /* doubles per vector */
+typedef double vd __attribute__((vector_size(VW * 4)));
+typedef double vdu __attribute__((vector_size(VW * 4), aligned(8), may_alias));
+typedef int64_t vl __attribute__((vector_size(VW * 4)));
+#define SPLAT_D(x) ((vd){ 0 } + (x))
+#define PICK_D(m, a, b) ((vd)(((vl)(m) & (vl)(a)) | (~(vl)(m) & (vl)(b))))
+
+#define MOMENT_ROWS 64
+
+/* Sums over a block of rows of VW columns, in two passes over what is in
+ * cache, then joined to the sums so far (Chan, Golub, LeVeque 1983). */
+KERN void
+moment_block(int seen, int rows, const float *x, size_t ld, double *mean, double *m2)
+{
+	vf s = SPLAT(0.f), q = SPLAT(0.f);
+	float sum[VW], sq[VW];
+
+	for (int i = 0; i < rows; i++)
+		s += LOAD(x + (size_t)i * ld);
+	s /= (float)rows;
+	for (int i = 0; i < rows; i++) {
+		vf d = LOAD(x + (size_t)i * ld) - s;
+		q += d * d;
+	}
+	STORE(sum, s);
+	STORE(sq, q);
+	for (int l = 0; l < VW; l++) {
+		double d = (double)sum[l] - mean[l], share = (double)rows / (seen + rows);
+		mean[l] += d * share;
+		m2[l] += (double)sq[l] + d * d * seen * share;
+	}
+}
+
+KERN_FN void
+kern_moments(int rows, int n, const float *x, size_t ld, double *mean, double *m2)
+{
+	float piece[MOMENT_ROWS * VW];
+
+	for (int j = 0; j < n; j += VW) {
+		int w = n - j < VW ? n - j : VW;
+		double a[VW] = { 0 }, b[VW] = { 0 };
+		for (int i = 0; i < rows; i += MOMENT_ROWS) {
+			int m = rows - i < MOMENT_ROWS ? rows - i : MOMENT_ROWS;
+			const float *p = x + (size_t)i * ld + j;
+			if (w == VW) {
+				moment_block(i, m, p, ld, a, b);
+				continue;
+			}
+			memset(piece, 0, sizeof piece);
+			for (int k = 0; k < m; k++)
+				memcpy(piece + k * VW, p + (size_t)k * ld, (size_t)w * sizeof *piece);
+			moment_block(i, m, piece, VW, a, b);
+		}
+		memcpy(mean + j, a, (size_t)w * sizeof *mean);
+		memcpy(m2 + j, b, (size_t)w * sizeof *m2);
+	}
+}
+
+KERN void
+affine_vec(const float *x, const float *scale, const float *shift, float *out)
+{
+	STORE(out, LOAD(x) * LOAD(scale) + LOAD(shift));
+}
+
+KERN void
+affine_silu_vec(const float *x, const float *scale, const float *shift, float *out)
+{
+	vf v = LOAD(x) * LOAD(scale) + LOAD(shift), e;
+
+	V_EXP(e, -v);
+	STORE(out, v / (1.f + e));
+}
+
+#define AFFINE(name, step) \
+	KERN_FN void \
+	name(int n, const float *x, const float *scale, const float *shift, float *out) \
+	{ \
+		float xt[VW], at[VW], bt[VW], yt[VW]; \
+		int i = 0; \
+		for (; i + VW <= n; i += VW) \
+			step(x + i, scale + i, shift + i, out + i); \
+		if (i < n) { \
+			TAIL_COPY(xt, x); \
+			TAIL_COPY(at, scale); \
+			TAIL_COPY(bt, shift); \
+			step(xt, at, bt, yt); \
+			memcpy(out + i, yt, (size_t)(n - i) * sizeof *out); \
+		} \
+	}
+
+AFFINE(kern_affine, affine_vec)
+AFFINE(kern_affine_silu, affine_silu_vec)
+
+KERN_FN void
+kern_add_res(int n, const float *x, const float *bias, const float *res, float factor, float *out)
+{
+	if (!bias && !res) {
+		for (int i = 0; i < n; i++)
+			out[i] = x[i] * factor;
+		return;
+	}
+	if (!bias || !res) {
+		const float *y = bias ? bias : res;
+		for (int i = 0; i < n; i++)
+			out[i] = (x[i] + y[i]) * factor;
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		out[i] = (x[i] + bias[i] + res[i]) * factor;
+}
+
+/* exp of x <= 0 to 1e-12 of its value; 0 below -700; NaN stays NaN. */
+#define D_EXP(out, in) do { \
+	vd in_ = (in), magic_ = SPLAT_D(0x1.8p52); \
+	vl far_ = (vl)(in_ < -700.); \
+	vd x_ = PICK_D(far_, SPLAT_D(-700.), in_); \
+	vd t_ = x_ * 1.4426950408889634 + magic_; \
+	vd n_ = t_ - magic_; \
+	vd r_ = x_ - n_ * 0x1.62e42fefa38p-1; \
+	r_ = r_ - n_ * 0x1.ef35793c7673p-45; \
+	vd p_ = SPLAT_D(1. / 3628800); \
+	p_ = p_ * r_ + 1. / 362880; \
+	p_ = p_ * r_ + 1. / 40320; \
+	p_ = p_ * r_ + 1. / 5040; \
+	p_ = p_ * r_ + 1. / 720; \
+	p_ = p_ * r_ + 1. / 120; \
+	p_ = p_ * r_ + 1. / 24; \
+	p_ = p_ * r_ + 1. / 6; \
+	p_ = p_ * r_ + .5; \
+	p_ = p_ * r_ + 1.; \
+	p_ = p_ * r_ + 1.; \
+	vl e_ = ((vl)t_ - (vl)magic_) << 52; \
+	p_ = (vd)(((vl)p_ + e_) & ~far_); \
+	(out) = PICK_D(in_ == in_, p_, in_); \
+} while (0)
+
+/* log of a positive normal number: 2^e m with m in [0.7, 1.4], then
+ * 2 artanh(f / (2 + f)) of m = 1 + f, to 1e-13.  NaN stays NaN. */
+#define D_LOG(out, in) do { \
+	vd x_ = (in), two52_ = SPLAT_D(0x1p52); \
+	vl bits_ = (vl)x_ - 0x3fe6666666666666ll; /* 0.7 */ \
+	vl e_ = (vl)((vd)(((bits_ >> 52) + 4096) | (vl)two52_) - (0x1p52 + 4096.)); \
+	vd m_ = (vd)((vl)x_ - ((bits_ >> 52) << 52)); \
+	vd f_ = m_ - 1., s_ = f_ / (f_ + 2.), q_ = s_ * s_; \
+	vd p_ = SPLAT_D(2. / 17); \
+	p_ = p_ * q_ + 2. / 15; \
+	p_ = p_ * q_ + 2. / 13; \
+	p_ = p_ * q_ + 2. / 11; \
+	p_ = p_ * q_ + 2. / 9; \
+	p_ = p_ * q_ + 2. / 7; \
+	p_ = p_ * q_ + 2. / 5; \
+	p_ = p_ * q_ + 2. / 3; \
+	p_ = p_ * q_ + 2.; \
+	p_ = p_ * s_ + (vd)e_ * 0.6931471805599453; \
+	(out) = PICK_D(x_ == x_, p_, x_); \
+} while (0)
+
+#define BINS 128                /* at a time */
+
+/*
+ * With S the logistic function, zl and zr the ends of a bin over the scale:
+ *     log S(zr) + log1p(-S(zl) / S(zr) + 1e-6) = log(S(zr) - S(zl) + 1e-6 S(zr))
+ * and, with E = exp(-|z|), q = 1 / (1 + E), d = 1 - exp(zl - zr),
+ *     = min(zr, 0) + log(qr (1e-6 + d ql T)),   T = El where zl >= 0, else 1,
+ * in which nothing cancels.  The mirrored expression is the same of (-zr, -zl);
+ * the smaller of the two (fix) is this one left of the mean and that one right
+ * of it, where T is 1.
+ */
+KERN void
+logistic_bins(int first, int n, int of, double mu, double inv, double d, bool fix, float *out)
+{
+	double z[BINS + 2 * VD], e[BINS + 2 * VD], q[BINS + 2 * VD];
+	double width = 2. / of;
+	vd lane, v, w;
+
+	for (int l = 0; l < VD; l++)
+		lane[l] = l;
+	for (int j = 0; j < n + VD; j += VD) {
+		v = ((lane + (double)(first + j)) * width - (1. + mu)) * inv;
+		*(vdu *)(z + j) = v;
+		v = (vd)((vl)v | (vl)SPLAT_D(-0.));
+		D_EXP(w, v);
+		*(vdu *)(e + j) = w;
+		*(vdu *)(q + j) = 1. / (1. + w);
+	}
+	for (int j = 0; j < n; j += VD) {
+		vd zl = *(const vdu *)(z + j), zr = *(const vdu *)(z + j + 1);
+		vd ql = *(const vdu *)(q + j), qr = *(const vdu *)(q + j + 1);
+		vd one = SPLAT_D(1.), t = PICK_D(zl >= 0., *(const vdu *)(e + j), one);
+		if (fix) {
+			vl mirror = (vl)(zl + zr >= 0.);
+			vd swap = ql;
+			t = one;
+			zr = PICK_D(mirror, -zl, zr);
+			ql = PICK_D(mirror, qr, ql);
+			qr = PICK_D(mirror, swap, qr);
+		}
+		D_LOG(w, qr * (1e-6 + d * ql * t));
+		w += .5 * (zr - (vd)((vl)zr & ~(vl)SPLAT_D(-0.)));
+		for (int l = 0; l < VD && j + l < n; l++)
+			out[j + l] = (float)w[l];
+	}
+}
+
+KERN_FN void
+kern_logistic(int n, double mu, double log_scale, bool fix, float *out)
+{
+	/* Beyond these the scale is that of a point, or flat. */
+	double s = log_scale < -600 ? -600 : log_scale > 600 ? 600 : log_scale;
+	double inv = exp(2 - s), d = -expm1(-2. / n * inv);
+
+	for (int j = 0; j < n; j += BINS)
+		logistic_bins(j, n - j < BINS ? n - j : BINS, n, mu, inv, d, fix, out + j);
+}
+
+static const struct kern_image kern_image = {
+	.moments = kern_moments,
+	.affine = kern_affine,
+	.affine_silu = kern_affine_silu,
+	.add = kern_add_res,
+	.logistic = kern_logistic,
+};
+
+#endif
