@@ -3,6 +3,7 @@ include tests/base.mk
 include tests/ckpt.mk
 include tests/text.mk
 include tests/net.mk
+include tests/unet.mk
 include tests/psi.mk
 include tests/run.mk
 include tests/ui.mk

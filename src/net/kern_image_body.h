@@ -14,6 +14,7 @@ typedef double vd __attribute__((vector_size(VW * 4)));
 typedef double vdu __attribute__((vector_size(VW * 4), aligned(8), may_alias));
 typedef int64_t vl __attribute__((vector_size(VW * 4)));
 #define SPLAT_D(x) ((vd){ 0 } + (x))
+#define SIGN_D ((vl){ 0 } + INT64_MIN)
 #define PICK_D(m, a, b) ((vd)(((vl)(m) & (vl)(a)) | (~(vl)(m) & (vl)(b))))
 
 #define MOMENT_ROWS 64
@@ -189,7 +190,7 @@ logistic_bins(int first, int n, int of, double mu, double inv, double d, bool fi
 	for (int j = 0; j < n + VD; j += VD) {
 		v = ((lane + (double)(first + j)) * width - (1. + mu)) * inv;
 		*(vdu *)(z + j) = v;
-		v = (vd)((vl)v | (vl)SPLAT_D(-0.));
+		v = (vd)((vl)v | SIGN_D);
 		D_EXP(w, v);
 		*(vdu *)(e + j) = w;
 		*(vdu *)(q + j) = 1. / (1. + w);
@@ -207,7 +208,7 @@ logistic_bins(int first, int n, int of, double mu, double inv, double d, bool fi
 			qr = PICK_D(mirror, swap, qr);
 		}
 		D_LOG(w, qr * (1e-6 + d * ql * t));
-		w += .5 * (zr - (vd)((vl)zr & ~(vl)SPLAT_D(-0.)));
+		w += .5 * (zr - (vd)((vl)zr & ~SIGN_D));
 		for (int l = 0; l < VD && j + l < n; l++)
 			out[j + l] = (float)w[l];
 	}
