@@ -20,7 +20,6 @@ struct ckpt_private {
 	struct tensor_list raw, ema;
 	uint8_t *tok;                 /* a tokenizer that had to be copied */
 	bool says_mask;               /* the file names the mask token */
-	bool has_config;              /* the file has a configuration of its own */
 };
 
 struct opener {

@@ -57,22 +57,20 @@ read_config_json(struct opener *o, const char *dir)
 
 	snprintf(c->path, sizeof c->path, "config.json");
 	if (!exists(dir, "config.json")) {
-		if (o->c->format == CKPT_HF_BIN || o->c->format == CKPT_HF_SHARDED)
-			return ST_OK;
-		o->c->format = CKPT_SAFETENSORS;
+		if (o->c->format == CKPT_HF)
+			o->c->format = CKPT_SAFETENSORS;
 		return ST_OK;
 	}
 	enum status st = read_json(dir, "config.json", 64, &root, o->e);
 	if (st)
 		return st;
-	o->p->has_config = true;
-	if (json_object_get(root, "algo") || json_object_get(root, "model"))
+	if (json_object_get(root, "algo") || json_object_get(root, "model")) {
 		st = config_read(c, cv_get_json, root, o->o, o->e);
-	else
+	} else {
 		st = config_read_hf(c, cv_get_json, root, o->o, o->e);
-	/* The duo family has no such field and always gets sigma. */
-	if (!strcasecmp(c->algo_name, "duo"))
-		c->time_conditioning = CONFIG_UNSET;
+		if (!strcasecmp(c->algo_name, "duo"))      /* has no such field and always gets sigma */
+			c->time_conditioning = CONFIG_UNSET;
+	}
 	json_decref(root);
 	return st;
 }
@@ -191,7 +189,6 @@ read_own(struct opener *o, const struct st_file *f)
 		error_prefix(o->e, c->config.path);
 		return st;
 	}
-	o->p->has_config = true;
 	st = config_read(&c->config, cv_get_json, root, o->o, o->e);
 	struct cv v = { .kind = CV_ABSENT };
 	if (!st)

@@ -161,8 +161,7 @@ read_hyper_parameters(struct opener *o, const struct pickle *p, pk root)
 
 	if (hp != PK_ABSENT && pk_type(p, hp) != PK_DICT && pk_type(p, hp) != PK_TYPE_NONE)
 		return error_set(o->e, ST_CKPT, "hyper_parameters is not a dict");
-	o->p->has_config = k.root != PK_ABSENT && pk_type(p, k.root) != PK_TYPE_NONE;
-	if (!o->p->has_config)
+	if (k.root == PK_ABSENT)
 		k.root = PK_NONE;
 	enum status st = config_read(&o->c->config, cv_get_pickle, &k, o->o, o->e);
 	if (!st)

@@ -135,28 +135,41 @@ write_header(struct st_writer *w, struct error *e)
 	return st == ST_MEMORY ? error_set(e, ST_MEMORY, "out of memory") : st;
 }
 
+/* A new file beside w->path; open() applies the umask. */
+static enum status
+open_temp(struct st_writer *w, struct error *e)
+{
+	for (int i = 0; i < 100; i++) {
+		char *name = mem_printf("%s.%ld-%d.tmp", w->path, (long)getpid(), i);
+
+		if (!name)
+			return error_set(e, ST_MEMORY, "out of memory");
+		w->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+		if (w->fd >= 0) {
+			w->temp = name;
+			return ST_OK;
+		}
+		int why = errno;
+		free(name);
+		errno = why;
+		if (why != EEXIST)
+			break;
+	}
+	return error_set(e, ST_FAIL, "cannot be written: %s", strerror(errno));
+}
+
 enum status
 st_begin(struct st_writer *w, struct error *e)
 {
 	struct stat was;
 	bool exists = !stat(w->path, &was);
-	mode_t mask = umask(0);
 
-	umask(mask);
 	if (exists && !S_ISREG(was.st_mode))
 		return error_set(e, ST_FAIL, "is not a regular file");
-	w->temp = mem_printf("%s.XXXXXX", w->path);
-	if (!w->temp)
-		return error_set(e, ST_MEMORY, "out of memory");
-	w->fd = mkostemp(w->temp, O_CLOEXEC);
-	if (w->fd < 0) {
-		enum status st = error_set(e, ST_FAIL, "cannot be written: %s", strerror(errno));
-
-		free(w->temp);
-		w->temp = NULL;
+	enum status st = open_temp(w, e);
+	if (st)
 		return st;
-	}
-	if (fchmod(w->fd, exists ? was.st_mode & 0777 : 0666 & ~mask))
+	if (exists && fchmod(w->fd, was.st_mode & 0777))
 		return error_set(e, ST_FAIL, "cannot write: %s", strerror(errno));
 	return write_header(w, e);
 }
