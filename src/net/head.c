@@ -1,12 +1,12 @@
 /*
- * head.c: feature rows to logits.  Sums run in pieces of 64 terms, each on its
+ * head.c: feature rows to logits.  Sums run in pieces of 128 terms, each on its
  * own, so that 50,000 logits compare to better than a unit in the sixth digit.
  * Its scratch is its own: a head may run between two work items of a trunk.
  */
 #include "base/mem.h"
 #include "net/run_private.h"
 
-#define HEAD_KC 64
+#define HEAD_KC 128
 #define LOGISTIC_ROWS 16
 
 static enum status

@@ -7,6 +7,7 @@
 
 #define ITEM_FLOP 1e8           /* about a millisecond; BLAS is given more, it repacks the weights per call */
 #define BLAS_FLOP 4e8
+#define BIG_MATRIX 1e7          /* weights that no cache holds: read them for as many rows as possible */
 #define SMALL_FLOP 5e5          /* below this an item is not worth handing out */
 
 static int
@@ -42,6 +43,8 @@ linear_shape(struct linear *l)
 		unit = unit / gcd(unit, l->head_dim) * l->head_dim;
 	if (blas)
 		l->rb = l->rows >= 512 ? 512 : round_up((l->rows + 1) / 2, 16);
+	else if ((double)n * k > BIG_MATRIX)
+		l->rb = 128;
 	else
 		l->rb = l->rows >= 384 ? 48 : 24;
 	if (l->rb > l->rows)
