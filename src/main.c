@@ -138,8 +138,12 @@ catch_signals(void)
 	struct sigaction sa = { .sa_handler = interrupt, .sa_flags = SA_RESETHAND };
 
 	sigemptyset(&sa.sa_mask);
-	for (size_t i = 0; i < sizeof which / sizeof *which; i++)
-		sigaction(which[i], &sa, NULL);
+	for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
+		struct sigaction old;
+		sigaction(which[i], &sa, &old);
+		if (which[i] == SIGHUP && old.sa_handler == SIG_IGN) /* nohup */
+			sigaction(which[i], &old, NULL);
+	}
 }
 
 static void

@@ -419,7 +419,7 @@ check_refusals(struct model *m, const struct st_file *g, const char *base)
 
 	for (int i = 0; i <= B; i++)
 		t[i] = .5;
-	late[0] = 2;
+	late[0] = .9;
 	struct input tokens = { "tokens", DT_I32, 2, { B, L }, a.tok }, time = { "t", DT_F64, 1, { B }, t };
 	a.tok[1] = m->V;
 	refused(m, 2, (struct input[]){ tokens, time }, NULL, base, "a token outside the vocabulary");
@@ -435,6 +435,7 @@ check_refusals(struct model *m, const struct st_file *g, const char *base)
 	struct input step = { "s", DT_F64, 1, { B }, t }, kappa = { "kappa", DT_F64, 1, { B }, late };
 	if (steps) {
 		refused(m, 3, (struct input[]){ tokens, time, { "s", DT_F64, 1, { B }, late } }, NULL, base, "s after t");
+		late[0] = 2;
 		refused(m, 4, (struct input[]){ tokens, time, step, kappa }, NULL, base, "kappa 2");
 		refused(m, 3, (struct input[]){ tokens, { "sigma", DT_F64, 1, { B }, t }, step }, NULL, base, "s without t");
 	} else {

@@ -286,11 +286,10 @@ read_config(struct settings *s, struct error *e)
 	}
 	free(line);
 	fclose(f);
-	if (st != ST_OK && e) {
-		char at[32];
-		snprintf(at, sizeof at, "%d", number);
-		error_prefix(e, at);
-		error_prefix(e, s->config_path);
+	if (st != ST_OK) {
+		char *at = mem_printf("%s:%d", s->config_path, number);
+		error_prefix(e, at ? at : s->config_path);
+		free(at);
 	}
 	return st;
 }
