@@ -156,6 +156,8 @@ compare_set(struct model *m, const char *golden, const struct st_file *g, const 
 	static const struct { const char *golden, *ours; } names[] = {
 		{ "logits", "logits" }, { "log_x_theta", "log_x_theta" }, { "log_probs", "log_x_theta" },
 	};
+	/* U-Nets: the published float32 head cancels in its tails, so the double one is the reference */
+	bool twice = st_find(g, "float64.logits") != NULL;
 	struct error e = { .code = ST_OK };
 	struct st_file *out;
 	char key[100];
@@ -169,11 +171,11 @@ compare_set(struct model *m, const char *golden, const struct st_file *g, const 
 	}
 	struct array columns = array_of(g, "columns");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		snprintf(key, sizeof key, "%s%s", prefix, names[i].golden);
+		snprintf(key, sizeof key, "%s%s%s", prefix, twice ? "float64." : "", names[i].golden);
 		struct array want = array_of(g, key), got = array_of(out, names[i].ours);
 		double d = want.v && got.v ? compare(&got, &want, &columns) : INFINITY;
 		if (want.v)
-			CHECK(d <= (m->V > 1000 ? 5e-4 : 2e-4), "%s: %s within %.2g", base, key, d);
+			CHECK(d <= (twice ? 2e-3 : m->V > 1000 ? 5e-4 : 2e-4), "%s: %s within %.2g", base, key, d);
 		if (want.v && got.v && i < 2)
 			compare_rows(g, key, base, &got);
 		free(want.v);
@@ -470,10 +472,10 @@ pair(const char *golden, const char *checkpoint)
 		CHECK(false, "%s: %s", base, e.msg);
 		return;
 	}
-	bool known = o->ckpt->config.backbone == BACKBONE_DIT;
+	bool known = o->ckpt->config.backbone == BACKBONE_DIT || o->ckpt->config.backbone == BACKBONE_UNET;
 	open_done(o);
 	if (!known || !st_find(g, "tokens")) {
-		check_skip("%s: no network that runs yet", base);
+		check_skip("%s: no network of a diffusion model", base);
 	} else if (CHECK(open_run(&setup, &o, &e) == ST_OK, "%s opens %s", base, e.msg)) {
 		compare_set(o->ema, golden, g, "", base);
 		compare_set(o->ema, golden, g, "ema.", base);
