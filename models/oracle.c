@@ -66,10 +66,11 @@ uniform_x(const struct oracle *o, const int32_t *z, double alpha, double noise, 
 	leave_one_out(o, z, log(alpha + noise / K), log(noise / K), w);
 	for (int l = 0; l < L; l++) {
 		double *out = x + (size_t)l * (size_t)K, top = -INFINITY;
+		const double *of = w + l; /* [n] at stride L */
 		for (int i = 0; i < o->n; i++)
-			top = fmax(top, w[(size_t)i * (size_t)L + (size_t)l]);
+			top = fmax(top, of[(size_t)i * (size_t)L]);
 		for (int i = 0; i < o->n && top > -INFINITY; i++)
-			out[o->data[(size_t)i * (size_t)L + (size_t)l]] += exp(w[(size_t)i * (size_t)L + (size_t)l] - top);
+			out[o->data[(size_t)i * (size_t)L + (size_t)l]] += exp(of[(size_t)i * (size_t)L] - top);
 		normalise(out, K);
 	}
 }
@@ -160,7 +161,8 @@ oracle_new(int n, int L, int symbols, const int32_t *data, bool masked, const st
 
 	*out = NULL;
 	if (n < 1 || L < 1 || symbols < 2 || !mem_mul((size_t)n, (size_t)L, &count))
-		return error_set(e, ST_USAGE, "no exact denoiser of %d strings of length %d over %d symbols", n, L, symbols);
+		return error_set(e, ST_USAGE, "no exact denoiser of %d strings of length %d over %d symbols", n, L,
+		    symbols);
 	for (size_t i = 0; i < count; i++)
 		if (data[i] < 0 || data[i] >= symbols)
 			return error_set(e, ST_USAGE, "symbol %d is not one of %d", (int)data[i], symbols);
@@ -175,8 +177,8 @@ oracle_new(int n, int L, int symbols, const int32_t *data, bool masked, const st
 	o->n = n;
 	o->symbols = symbols;
 	int V = symbols + masked;
-	o->m = (struct model){ .L = L, .V = V, .F = V, .mask = masked ? symbols : -1, .out = masked ? OUT_SUBS : OUT_MEAN,
-		.alpha = *alpha, .timed = !masked, .trunk = trunk, .rows = rows, .free = free_oracle, .priv = o };
+	o->m = (struct model){ .L = L, .V = V, .F = V, .mask = masked ? symbols : -1,
+		.out = masked ? OUT_SUBS : OUT_MEAN, .alpha = *alpha, .timed = !masked, .trunk = trunk, .rows = rows, .free = free_oracle, .priv = o };
 	*out = &o->m;
 	return ST_OK;
 }

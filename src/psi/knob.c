@@ -181,8 +181,8 @@ static bool
 choice(const char *list, int i, char *buf, size_t size)
 {
 	for (; i > 0 && list; i--) {
-		list = strchr(list, '|');
-		list += list != NULL;
+		const char *bar = strchr(list, '|');
+		list = bar ? bar + 1 : NULL;
 	}
 	if (!list)
 		return false;
@@ -254,7 +254,8 @@ set_zone(const struct knob *k, const char *value, struct zone *out, struct error
 		if (strcmp(name, mode_names[i]) != 0)
 			continue;
 		if (takes ? !(v >= 0 && v <= 1) : !isnan(v))
-			return bad(k, value, takes ? "given a number from 0 to 1 in brackets" : "written without a number", e);
+			return bad(k, value,
+			    takes ? "given a number from 0 to 1 in brackets" : "written without a number", e);
 		*out = i == KAPPA_CONSTANT ? constant_zone(v) : (struct zone){ (enum kappa_mode)i, takes ? v : 0 };
 		return ST_OK;
 	}
@@ -264,7 +265,9 @@ set_zone(const struct knob *k, const char *value, struct zone *out, struct error
 static enum status
 set_profile(const struct knob *k, const char *value, struct recipe *r, struct error *e)
 {
-	static const char *const suffix[] = { [GIVEN_TIME] = "", [GIVEN_ALPHA] = "-inv", [GIVEN_ALPHA_DUO] = "-inv-duo" };
+	static const char *const suffix[] = {
+		[GIVEN_TIME] = "", [GIVEN_ALPHA] = "-inv", [GIVEN_ALPHA_DUO] = "-inv-duo",
+	};
 	char name[24];
 	const char *rest;
 	double v;

@@ -316,7 +316,8 @@ look_at(struct model *m, const struct leg *l, int step, const struct state *s, i
 		q_0t = q_0t ? q_0t : own + 2 * V;
 		psi = psi ? psi : own + 3 * V;
 		row.kappa = out->kappa;
-		st = look_laws(m, &l->r, &row, out->z, logit, feat_u ? logit + V : NULL, x, q_st, q_0t, psi, &out->kept, e);
+		st = look_laws(m, &l->r, &row, out->z, logit, feat_u ? logit + V : NULL, x, q_st, q_0t, psi,
+		    &out->kept, e);
 	}
 	if (st == ST_OK)
 		numbers(&v, x, q_st, q_0t, psi, out);

@@ -103,7 +103,8 @@ count_parts(const struct recipe *r, int n, int part[3], struct error *e)
 		return error_set(e, ST_USAGE, "%d steps are %d times: %d high and %d middle leave %d for the low part; "
 		    "change steps, high or middle", r->steps, n, part[0], part[1], part[2]);
 	if (r->profile == PROFILE_LCL && part[0] == 0)
-		return error_set(e, ST_USAGE, "the first part of the profile has none of the %d times: raise high or steps", n);
+		return error_set(e, ST_USAGE,
+		    "the first part of the profile has none of the %d times: raise high or steps", n);
 	return ST_OK;
 }
 
@@ -271,7 +272,9 @@ fill_rows(struct leg *l, const struct alpha *alpha)
 		row->s = l->time[i + 1];
 		row->a = alpha_at(alpha, row->t);
 		row->b = alpha_at(alpha, row->s);
-		row->kappa = z->mode > KAPPA_CONSTANT && last_of_zone ? 1 : kappa_of(z->mode, z->value, row->a, row->b, NULL);
+		row->kappa = kappa_of(z->mode, z->value, row->a, row->b, NULL);
+		if (z->mode > KAPPA_CONSTANT && last_of_zone)
+			row->kappa = 1;
 		l->zone[i] = l->time_zone[i];
 		l->part_left[l->time_zone[i + 1]]++;
 	}

@@ -7,7 +7,8 @@
 
 #include "psi/recipe.h"
 
-struct plan_row { double t, s, a, b, kappa; };  /* one step from t to s; a = alpha(t), b = alpha(s).  Noise removal: s = 0, b = 1 */
+/* One step from t to s; a = alpha(t), b = alpha(s).  Noise removal: s = 0, b = 1. */
+struct plan_row { double t, s, a, b, kappa; };
 
 struct leg {
 	struct recipe r;
@@ -16,7 +17,7 @@ struct leg {
 	struct plan_row *row;    /* [n]; with noise removal the last row is it */
 	unsigned char *zone;     /* [n] 0 high, 1 middle, 2 low; 3 noise removal */
 	int part_left[3];        /* times after the first in each part and zone: what a new total shares out */
-	int times;               /* times of the grid from `first` on (steps left without noise removal, plus 1; 0: none) */
+	int times;               /* times of the grid from `first` on: steps left without noise removal, plus 1; 0: none */
 	double *time;            /* [times] */
 	unsigned char *time_zone;/* [times] 0 high, 1 middle, 2 low */
 	bool grid_ends_at_c;     /* the last part has a single time: said on screen */
@@ -33,7 +34,8 @@ struct leg {
  * after this state), half to even, the last one that had any takes the
  * remainder; each part keeps its end value.  Another profile or other
  * fractions: the full plan's rows if t is one of its times at this step, else
- * its parts shared out from t.  ST_USAGE when it cannot be laid out.  *out is freed with leg_free by its owner (the tree). */
+ * its parts shared out from t.  ST_USAGE when it cannot be laid out.  *out is
+ * freed with leg_free by its owner (the tree). */
 enum status leg_new(const struct recipe *r, const struct model *m, const struct leg *from, int at, double t,
                     struct leg **out, struct error *e);
 void leg_free(struct leg *l);

@@ -16,7 +16,8 @@ double posterior_gap(double a, double na, double b, double nb);
 
 /* The published D3PM variants for masked noise with mass on the mask
  * (`--d3pm-compat`), renormalised. */
-void posterior_q_published(int K, int mask, const double *x, int z, double a, double na, double b, double nb, double *out);
+void posterior_q_published(int K, int mask, const double *x, int z, double a, double na, double b, double nb,
+                           double *out);
 
 /* The posterior that D3PM's loss is about: proportional to
  * q(z_t|z_s) (b x + (1-b) mask).  Masked noise; the same as posterior_q where
@@ -24,10 +25,12 @@ void posterior_q_published(int K, int mask, const double *x, int z, double a, do
 void posterior_q_bayes(int K, int mask, const double *x, int z, double a, double na, double b, double nb, double *out);
 
 /* kappa q_st + (1-kappa) (b q_0t + nb pi). */
-void posterior_psi(int K, int mask, const double *q_st, const double *q_0t, double b, double nb, double kappa, double *out);
+void posterior_psi(int K, int mask, const double *q_st, const double *q_0t, double b, double nb, double kappa,
+                   double *out);
 
 /* SEDD's analytic step from log scores (psi-samplers.md section 7). last: the
  * final step, the mask's entry 0.  Negative products count as 0; normalised. */
-void posterior_sedd(int K, int mask, const double *log_score, int z, double sigma_t, double sigma_s, int last, double *out);
+void posterior_sedd(int K, int mask, const double *log_score, int z, double sigma_t, double sigma_s, int last,
+                    double *out);
 
 #endif

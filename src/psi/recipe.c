@@ -149,7 +149,8 @@ check_ranges(const struct recipe *r, struct error *e)
 	if (r->first < 0)
 		return error_set(e, ST_USAGE, "first %d: must be 0 or more", r->first);
 	if (!(r->temperature > 0 && r->temperature <= RECIPE_TEMP_MAX))
-		return error_set(e, ST_USAGE, "temperature %g: must be above 0, at most %g", r->temperature, RECIPE_TEMP_MAX);
+		return error_set(e, ST_USAGE, "temperature %g: must be above 0, at most %g", r->temperature,
+		    RECIPE_TEMP_MAX);
 	if (!(r->top_p > 0 && r->top_p <= 1))
 		return error_set(e, ST_USAGE, "top-p %g: must be above 0, at most 1", r->top_p);
 	if (r->top_k < 0)
@@ -188,7 +189,8 @@ check_own_sampler(const struct recipe *r, const struct model *m, struct error *e
 	if (!ancestral_only(r))
 		return error_set(e, ST_USAGE, "kappa: %s has its own sampler, without kappa", who);
 	if (m->out == OUT_SCORE && !(r->temperature == 1 && r->top_p == 1 && r->top_k == 0))
-		return error_set(e, ST_USAGE, "temperature, top-p and top-k: %s gives scores, which cannot be filtered", who);
+		return error_set(e, ST_USAGE,
+		    "temperature, top-p and top-k: %s gives scores, which cannot be filtered", who);
 	if (m->out == OUT_SCORE && r->cfg != 1)
 		return error_set(e, ST_USAGE, "cfg: %s cannot be guided", who);
 	return ST_OK;

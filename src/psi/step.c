@@ -275,8 +275,8 @@ settle(struct work *w, int sample, int n, bool only_p, struct error *e)
 		st = pool_run(pool, POOL_SAMPLE, m, settle_item, w, w->cancel);
 		int bad = atomic_load(&w->bad);
 		if (st == ST_OK && bad)
-			st = error_set(e, ST_NUMERIC, "the network gave NaN or infinity (sample %d, position %d, step %d)",
-			    w->v.r->first + sample, bad - 1, w->v.step);
+			st = error_set(e, ST_NUMERIC,
+			    "the network gave NaN or infinity (sample %d, position %d, step %d)", w->v.r->first + sample, bad - 1, w->v.step);
 	}
 	return st;
 }

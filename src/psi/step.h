@@ -33,10 +33,11 @@ struct state {                       /* S samples of L positions; arrays owned b
 	int S, L;
 	int32_t *tok;                /* [S*L]; -1: not drawn yet (causal) */
 	uint8_t *cause;              /* [S*L] enum cause of the step that made this state */
-	float *prob;                 /* [S*L] probability of tok under the filtered x_theta when drawn; carried while untouched;
-	                              * 1: clamp, edit; 0: never drawn from it (start, corrector noise, remask) */
+	float *prob;                 /* [S*L] probability of tok under the filtered x_theta when drawn; carried while
+	                              * untouched; 1: clamp, edit; 0: never drawn from it (start, corrector noise, remask) */
 	uint8_t *fixed;              /* [S*L] clamped */
-	uint16_t *nonce;             /* [S*L] draws again on request: part of the noise of the step made from here; carried */
+	uint16_t *nonce;             /* [S*L] draws again on request: part of the noise of the step made from here;
+	                              * carried */
 };
 enum status state_init(struct state *s, int S, int L, struct error *e);
 void state_done(struct state *s);
