@@ -290,6 +290,30 @@ check_loops(void)
 	CHECK(vocab_draw(V, x, &n, STAGE_TOKEN) == 777, "a single token is always drawn");
 }
 
+/* Equal weights: the largest word wins.  Among a quarter of a million words the
+ * winner's complement is a few thousand of 2^32: u formed in float would not
+ * tell it from its neighbours. */
+static void
+check_far_tail(void)
+{
+	enum { V = 250000, N = DRAWS / 10000 };
+	float *x = calloc(V, sizeof *x);
+	uint32_t *word = malloc(V * sizeof *word);
+	int same = 0;
+
+	for (int i = 0; i < N; i++) {
+		struct noise n = { 21, (uint32_t)i, 0, 1, 0 };
+		int at = 0;
+		noise_words(&n, STAGE_TOKEN, 0, V, word);
+		for (int j = 1; j < V; j++)
+			at = word[j] > word[at] ? j : at;
+		same += vocab_draw(V, x, &n, STAGE_TOKEN) == at;
+	}
+	CHECK(same == N, "the far tail of the noise: %d of %d draws take the largest word", same, N);
+	free(x);
+	free(word);
+}
+
 /* Two laws at total variation d under the same noise: at most 2d/(1+d) of the
  * draws differ (an inverse CDF: half of them). */
 static void
@@ -331,6 +355,7 @@ main(void)
 		logit_u[j] = (float)(1.5 * cos(2.3 * j));
 	}
 	check_loops();
+	check_far_tail();
 	check_coupling();
 	check_laws();
 	check_causes();

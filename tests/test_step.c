@@ -340,6 +340,47 @@ check_causes(void)
 	free(x);
 }
 
+/* Explicit draws: the part that was dealt gives the cause, changed or same. */
+static void
+check_explicit_causes(void)
+{
+	enum { L = 400, V = 7 };
+	float *c = table(L, V, 0), *u = table(L, V, 2);
+	struct fake f;
+	struct state a, b;
+	struct step_counts counts;
+	struct move v;
+	double kappa[L];
+	uint8_t part[L];
+	bool ok = true;
+
+	fake_init(&f, OUT_MEAN, L, V, -1, c);
+	f.feat_u = u;
+	f.m.classes = 2;
+	struct leg *l = lay(&f, "steps=8 kappa=.5 cfg=2 label=0 cfg-mix=posterior seed=6");
+	state_init(&a, 1, L, NULL);
+	state_init(&b, 1, L, NULL);
+	step_start(&f.m, &l->r, &a);
+	step(&f.m, l, 5, &a, &b, &counts, fake_features, &f, NULL, NULL);
+	move_init(&v, &f.m, &l->r, 5, leg_row(l, 5));
+	deal_kappa(&v, &a, 0, NULL, kappa);
+	deal_sample(&v, &a, 0, kappa, part);
+	for (int i = 0; i < L; i++) {
+		bool same = a.tok[i] == b.tok[i];
+		enum cause want = part[i] == PART_PRED ? same ? CAUSE_PRED_SAME : CAUSE_PRED
+		    : part[i] == PART_CLEAN ? same ? CAUSE_CORR_SAME : CAUSE_CORR
+		    : same ? CAUSE_CORR_SAME : CAUSE_CORR_NOISE;
+		ok = ok && b.cause[i] == want;
+	}
+	CHECK(ok && counts.by_cause[CAUSE_CORR_SAME] > 0 && counts.by_cause[CAUSE_PRED] > 0,
+	    "explicit draws: causes by the part dealt");
+	leg_free(l);
+	state_done(&a);
+	state_done(&b);
+	free(c);
+	free(u);
+}
+
 static void
 check_greedy(void)
 {
@@ -466,6 +507,7 @@ main(void)
 	check_informed();
 	check_clamps();
 	check_causes();
+	check_explicit_causes();
 	check_greedy();
 	check_causal();
 	check_failures();
