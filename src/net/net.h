@@ -129,9 +129,9 @@ int net_find_param(const struct net *net, const char *name);
 
 /* Does a list of tensors hold what the description wants: every parameter
  * once, of this shape, of a floating type?  Tensors that the description does
- * not know are an error only if they belong to a numbered part (blocks.9.) that
- * it should have had.  what: "weights", "EMA weights" for the message.  match [n_par] or NULL
- * receives the tensors. */
+ * not know are an error only if they belong to a numbered part (blocks.9.)
+ * beyond those it has: the configuration counts wrong then.  what: "weights" or
+ * "EMA weights", for the message.  match [n_par] or NULL receives the tensors. */
 enum status net_match(const struct net *net, const struct tensor *t, int n, const char *what,
 		      const struct tensor **match, struct error *e);
 

@@ -51,8 +51,8 @@ linear_shape(struct linear *l)
 		l->rb = l->rows;
 	double per_column = 2. * l->rb * k;
 	double want = (blas ? BLAS_FLOP : ITEM_FLOP) / per_column, least = SMALL_FLOP / per_column;
-	if (want > n / 4. && l->rows <= l->rb)
-		want = n / 4. > least ? n / 4. : least; /* few rows: share out the columns */
+	if (want > n / 16. && l->rows <= l->rb)
+		want = n / 16. > least ? n / 16. : least; /* few rows: share out the columns */
 	int columns = round_up(n, unit);
 	l->cb = clamp(want, unit, columns) / unit * unit;
 	l->strip = blas ? l->cb : clamp(256, unit, l->cb) / unit * unit;
