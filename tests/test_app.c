@@ -268,6 +268,12 @@ test_runs(void)
 	CHECK(app_view(a->view) == &view_tree, "T: the tree");
 	type(&b, "<Home><Up><Up><Up><Up><End><Enter>");
 	CHECK(a->view == 0 && run_of(a, a->cursor.node) == 1, "Enter goes to the chosen state");
+	type(&b, "10g:set kappa .5<Enter>5s");
+	CHECK(branch_of(a, a->cursor.node) >= 0, "a branch from step 10 on");
+	type(&b, "T<Up><Up><Up><Up><Up><Home><Right><Right><Enter>");
+	CHECK(a->cursor.node->step == 2 && branch_of(a, a->cursor.node) == -1, "step 2 of branch a, chosen in the tree");
+	type(&b, "20s");
+	CHECK(a->cursor.node->step == 22 && branch_of(a, a->cursor.node) == -1, "goes on along branch a");
 	bench_close(&b);
 }
 
@@ -440,6 +446,61 @@ test_commands(void)
 	bench_close(&b);
 }
 
+/* Whatever is typed, the cursor stands on a state of the tree, inside it; and
+ * the same recipe still ends in the same tokens. */
+static void
+test_random(bool masked)
+{
+	static const char *const keys[] = { "s", "S", ".", ",", "<Tab>", "<S-Tab>", "<Up>", "<Down>", "<Left>", "<Right>", "g", "G", "n",
+		"N", "u", "<C-r>", "t", "v", "<Esc>", "T", "<Enter>", "<Home>", "<End>", "<Backspace>", "[", "]", "+", "-", "<Space>",
+		"<C-c>", "3", "f", "C", "y", "R", "<PgDn>", "<F2>", "<F6>", "<Click:30,10>", "<Drag:20,4>", "<Click:40,19>",
+		"<Click:30,22>", "<WheelDown>" };
+	static const char *const commands[] = { "set kappa .8", "set steps 40", "set top-p .7", "seed 5", "seed 7", "layout", "sample",
+		"preset pc", "preset cap-0.01", "restart", "colour difference", "goto 17", "set temperature 1.5", "view sample" };
+	struct bench b;
+	struct app *a;
+	unsigned r = masked ? 7 : 11;
+	int outside = 0, astray = 0;
+	char straight[SENT_L + 1], after[SENT_L + 1];
+
+	bench_open(&b, masked, "psi kappa=.9 steps=24 seed=7");
+	a = b.app;
+	type(&b, "f");
+	text_now(&b, straight);
+	for (int i = 0; i < 1500; i++) {
+		struct key k;
+		struct error e = { 0 };
+
+		r = r * 1664525u + 1013904223u;
+		if ((r >> 8) % 12 == 0) {
+			app_command(a, commands[(r >> 16) % (sizeof commands / sizeof *commands)], &e);
+		} else {
+			snprintf(k.name, sizeof k.name, "%s", keys[(r >> 16) % (sizeof keys / sizeof *keys)]);
+			app_key(a, &k);
+		}
+		if ((r >> 4) % 3 == 0) { /* else more keys come before the answers */
+			app_reports(a);
+			app_tick(a, b.now += .2);
+		}
+		if ((r >> 5) % 4 == 0)
+			free(screen(&b, (r >> 7) % 2 ? 80 : 40, (r >> 7) % 2 ? 24 : 12, true, false));
+		outside += a->cursor.pos < 0 || a->cursor.pos >= SENT_L || a->cursor.sample != 0 || a->view >= app_view_count();
+		astray += a->cursor.node != a->priv->line.at[a->priv->at] || a->cursor.reveal > a->priv->n_touched;
+	}
+	CHECK(outside == 0 && astray == 0, "1500 keys at random: the cursor is where it should be");
+	a->playing = false;
+	command(&b, "stop");
+	type(&b, "<Esc><Esc><Esc><Esc>");
+	CHECK(command(&b, "recipe psi kappa=.9 steps=24 seed=7"), "the first recipe again");
+	settle(&b);
+	command(&b, "first");
+	CHECK(command(&b, "recipe psi kappa=.9 steps=24 seed=7"), "from the first state on");
+	command(&b, "finish");
+	text_now(&b, after);
+	CHECK(a->cursor.node->done && strcmp(straight, after) == 0, "ends in the same tokens");
+	bench_close(&b);
+}
+
 static void
 test_sizes(void)
 {
@@ -473,6 +534,8 @@ main(void)
 	test_stop();
 	test_write();
 	test_commands();
+	test_random(false);
+	test_random(true);
 	test_sizes();
 	return check_done();
 }

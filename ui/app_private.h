@@ -109,6 +109,7 @@ struct app_private {
 
 /* cursor.c: where the screen looks */
 void cursor_go(struct app *a, struct node *n);               /* look at n; a visit */
+void cursor_go_along(struct app *a, struct node *n);         /* and let the line go on with n's own branch */
 void cursor_refresh(struct app *a);                          /* after reveal, sample or knobs changed */
 void cursor_reveal(struct app *a, int reveal);
 void cursor_pos(struct app *a, int pos);                     /* clipped */

@@ -352,6 +352,16 @@ cursor_go(struct app *a, struct node *n)
 }
 
 void
+cursor_go_along(struct app *a, struct node *n)
+{
+	a->priv->line.n = 0;
+	if (n == a->cursor.node)
+		look_at_node(a, n);
+	else
+		cursor_go(a, n);
+}
+
+void
 cursor_undo(struct app *a, int by, struct error *e)
 {
 	struct app_private *p = a->priv;

@@ -157,6 +157,10 @@ do_focus(struct app *a, const char *args, struct error *e)
 			}
 		return error_set(e, ST_USAGE, "the focus is on sample, knobs or timeline");
 	}
+	if (a->view != 0) { /* the focus is a matter of the sample: back to it */
+		a->view = 0;
+		return ST_OK;
+	}
 	a->focus = (enum focus)((a->focus + 1) % FOCUS_COUNT);
 	return ST_OK;
 }

@@ -314,13 +314,14 @@ void
 timeline_status(struct app *a, struct canvas *c, struct rect r)
 {
 	const struct node *n = a->cursor.node;
-	char left[32];
+	char left[64];
 	int x = 1, w;
 
 	if (!n)
 		return;
 	x += put_where(a, c, r, x, 0) + 2;
-	say_time_left(a, left, sizeof left);
+	w = a->playing ? snprintf(left, sizeof left, "playing %g a second  ", a->play_rate) : 0;
+	say_time_left(a, left + w, sizeof left - (size_t)w);
 	w = (int)strlen(left);
 	if (r.h > 1 && w && x + w + 1 < r.w)
 		canvas_put(c, r, r.w - w - 1, 0, STYLE_DIM, left);

@@ -266,7 +266,7 @@ key(struct app *a, const struct key *k, int count)
 	else if (strcmp(n, "<Enter>") == 0) {
 		stop_steps(a);
 		p->merge = false;
-		cursor_go(a, node_at(&v.at[p->tree_at], p->tree_step));
+		cursor_go_along(a, node_at(&v.at[p->tree_at], p->tree_step));
 		a->view = 0;
 		return true;
 	} else {
