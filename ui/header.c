@@ -49,8 +49,8 @@ header_describe(struct app *a)
 }
 
 /* Words of a line; the most important (lowest rank) come in first, as long as
- * there is room. */
-struct word { char text[128]; int rank; enum style style; };
+ * there is room.  unless: not beside that word, whose short form it is; 0: none. */
+struct word { char text[160]; int rank; enum style style; int unless; };
 
 #define WORDS 8
 
@@ -64,7 +64,7 @@ put_words(struct canvas *c, struct rect r, const struct word *w)
 		for (int i = 0; i < WORDS; i++) {
 			int cells = *w[i].text ? text_width(w[i].text, strlen(w[i].text)) : 0;
 
-			if (w[i].rank != rank || !cells || (rank > 0 && used + cells > r.w))
+			if (w[i].rank != rank || !cells || (rank > 0 && used + cells > r.w) || (w[i].unless && in[w[i].unless]))
 				continue;
 			in[i] = true;
 			used += cells + 2;
@@ -96,13 +96,14 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 	struct app_private *p = a->priv;
 	const struct node *n = a->cursor.node;
 	struct word w[WORDS] = { { .text = "psiview", .rank = 6, .style = STYLE_TITLE }, { .style = STYLE_BOLD, .rank = 0 },
-		{ .style = STYLE_DIM, .rank = 4 }, { .style = STYLE_DIM, .rank = 5 }, { .style = STYLE_TEXT, .rank = 3 },
+		{ .style = STYLE_DIM, .rank = 4 }, { .style = STYLE_DIM, .rank = 5, .unless = 2 }, { .style = STYLE_TEXT, .rank = 3 },
 		{ .style = STYLE_TEXT, .rank = 1 }, { .style = STYLE_TEXT, .rank = 2 }, { .style = STYLE_TEXT, .rank = 2 } };
 	char branch[8] = "a";
 
 	snprintf(w[1].text, sizeof w[1].text, "%s", a->name ? a->name : "demo");
-	snprintf(w[2].text, sizeof w[2].text, "%s", p->file_line);
-	snprintf(w[3].text, sizeof w[3].text, "%s%s", a->recipe.raw ? "raw " : a->model_raw ? "ema " : "", p->dtype);
+	snprintf(w[2].text, sizeof w[2].text, "%s%s%s%s", p->file_line, a->recipe.raw ? " raw" : a->model_raw ? " ema" : "",
+	    *p->dtype ? " " : "", p->dtype);
+	snprintf(w[3].text, sizeof w[3].text, "L%d V%d", p->L, a->model->V);
 	say_preset(&a->recipe, w[4].text, sizeof w[4].text);
 	if (n) {
 		branch_name(a, branch_of(a, n), branch);

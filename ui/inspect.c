@@ -244,6 +244,8 @@ draw_pane(struct app *a, struct canvas *c, struct rect r)
 	if (a->priv->has_look && !a->priv->look_missing) {
 		if (r.h >= 12)
 			mix = a->priv->look.explicit_draw ? 2 : 3 + mixture(a, &a->priv->look, part);
+		if (r.h < 18 && mix > r.h - y - history - 5) /* the top of the list comes first */
+			mix = r.h - y - history - 5;
 		if (r.h >= 16)
 			canvas_put(c, r, 0, y++, STYLE_DIM, look_back(a) ? "x_theta it was drawn from" : "what the denoiser says (x_theta)");
 		top = r.h - y - history - mix;
@@ -251,7 +253,7 @@ draw_pane(struct app *a, struct canvas *c, struct rect r)
 			top = 12;
 		y = put_top(a, c, r, y, top);
 		if (mix) {
-			y += y < r.h - history - mix || r.h >= 20;
+			y += y < r.h - history - mix || r.h >= 18;
 			y = put_mixture(a, c, r, y, r.h - y - history);
 		}
 	}

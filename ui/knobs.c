@@ -7,7 +7,8 @@
 #include "ui/app_private.h"
 
 /* These come first; the others follow in the order of the list. */
-static const char *const first[] = { "kappa", "cfg", "steps", "top-p", "temperature", "profile" };
+static const char *const first[] = { "kappa", "cfg", "steps", "top-p", "temperature", "profile", "removal", "top-k", "seed", "weights",
+	"per" };
 #define N_FIRST ((int)(sizeof first / sizeof *first))
 #define KNOBS_MAX 64
 

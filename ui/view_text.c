@@ -91,7 +91,7 @@ pane_title(const struct app *a, char *buf, size_t size)
 	if (!n)
 		snprintf(buf, size, "text");
 	else if (p->preview)
-		snprintf(buf, size, "preview of step %d: s keeps it, Esc drops it", n->step + 1);
+		snprintf(buf, size, "preview of step %d (s keeps, Esc drops)", n->step + 1);
 	else if (a->cursor.reveal >= 0)
 		snprintf(buf, size, "step %d: token %d of %d", n->step, a->cursor.reveal, p->n_touched);
 	else if (a->colouring != COLOUR_CAUSE)
