@@ -364,6 +364,11 @@ test_stop(void)
 	b.model.slow_ms = 0;
 	type(&b, "s");
 	CHECK(a->cursor.node->step == before + 1, "and goes on from there");
+	b.model.slow_ms = 20;
+	app_command(a, "step 5", NULL);
+	app_command(a, "set kappa .6", NULL);
+	CHECK(settle(&b) && a->cursor.node->step == before + 6, "a knob turned while steps run: they go on, no more of them");
+	CHECK(a->cursor.node->on->r.zone[0].value == .6 && !a->priv->held, "with it");
 	bench_close(&b);
 }
 

@@ -77,6 +77,7 @@ struct app_private {
 	bool stepping;               /* asked for, not all there; the cursor follows them */
 	int steps_left;              /* of those; INT_MAX: to the end */
 	int more;                    /* steps to ask for after those */
+	bool again;                  /* they were stopped for other knobs: ask for those that are left */
 	bool reveal_next;            /* arriving, show the first touched position only */
 	bool held;                   /* knobs were changed and no step was made with them */
 	struct leg *plan;            /* while held: how they lay out the rest of the run; owned */

@@ -57,7 +57,7 @@ knobs_take(struct app *a, const struct recipe *r, struct error *e)
 	a->cursor.reveal = -1;
 	p->moved = true;
 	if (p->stepping && !a->playing) { /* go on from where it is, with the new knobs */
-		p->more = p->steps_left;
+		p->again = true;
 		sampler_stop(a->sampler);
 	}
 	ask_answers(a);

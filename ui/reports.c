@@ -103,6 +103,10 @@ ask_steps(struct app *a, int count)
 	p->waiting_since = -1;
 	p->steps_left = count;
 	p->step_ticket = sampler_ask(a->sampler, &r);
+	if (!p->step_ticket) {
+		p->stepping = a->playing = false;
+		app_say(a, true, "out of memory");
+	}
 }
 
 void
@@ -128,7 +132,7 @@ stop_steps(struct app *a)
 {
 	a->playing = false;
 	a->priv->more = 0;
-	a->priv->reveal_next = false;
+	a->priv->again = a->priv->reveal_next = false;
 	if (a->priv->stepping)
 		sampler_stop(a->sampler);
 }
@@ -161,10 +165,13 @@ take_step(struct app *a, const struct report *r)
 	p->stepping = false;
 	p->reveal_next = false;
 	if (r->status && r->status != ST_CANCELLED) {
-		a->playing = false;
+		a->playing = p->again = false;
 		p->more = 0;
 		app_say(a, true, "%s", r->error.msg);
 	}
+	if (p->again && p->steps_left > 0)
+		p->more = p->steps_left > INT_MAX - p->more ? INT_MAX : p->more + p->steps_left;
+	p->again = false;
 	if (p->more > 0 && !cursor_at_end(a)) {
 		int more = p->more;
 
