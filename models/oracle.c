@@ -178,7 +178,8 @@ oracle_new(int n, int L, int symbols, const int32_t *data, bool masked, const st
 	o->symbols = symbols;
 	int V = symbols + masked;
 	o->m = (struct model){ .L = L, .V = V, .F = V, .mask = masked ? symbols : -1,
-		.out = masked ? OUT_SUBS : OUT_MEAN, .alpha = *alpha, .timed = !masked, .trunk = trunk, .rows = rows, .free = free_oracle, .priv = o };
+		.out = masked ? OUT_SUBS : OUT_MEAN, .alpha = *alpha, .timed = !masked, .trunk = trunk, .rows = rows,
+		    .free = free_oracle, .priv = o };
 	*out = &o->m;
 	return ST_OK;
 }

@@ -29,7 +29,8 @@ static bool
 keeps_first(int V, const double *p, double top_p, int top_k, int n)
 {
 	fill(V, p);
-	int kept_d = filter_apply_double(V, d, 1, top_p, top_k, order), kept_f = filter_apply(V, f, 1, top_p, top_k, order);
+	int kept_d = filter_apply_double(V, d, 1, top_p, top_k, order), kept_f = filter_apply(V, f, 1, top_p, top_k,
+	    order);
 	bool ok = kept_d == n && kept_f == n;
 
 	for (int j = 0; j < V; j++)
@@ -51,7 +52,8 @@ check_edges(void)
 	CHECK(keeps_first(5, flat, .6, 4, 3) && keeps_first(5, flat, .9, 2, 2), "top-k after top-p");
 	CHECK(keeps_first(5, flat, 1, 9, 5) && keeps_first(5, flat, 1, 0, 5), "off, and more than there are");
 	CHECK(keeps_first(3, sure, .9, 0, 1) && keeps_first(3, sure, 1, 2, 1), "a certain token");
-	CHECK(filter_off(1, 1, 0) && !filter_off(1, .9, 0) && !filter_off(.9, 1, 0) && !filter_off(1, 1, 3), "what is off");
+	CHECK(filter_off(1, 1, 0) && !filter_off(1, .9, 0) && !filter_off(.9, 1, 0) && !filter_off(1, 1, 3),
+	    "what is off");
 }
 
 /* Rows of V tokens with a given spread: how many are kept, beside double. */
@@ -90,7 +92,8 @@ check_model_rows(void)
 	filter_log_x(&m, logit, 1, 0, out);
 	CHECK(out[1] == 0 && out[0] == -INFINITY && out[3] == -INFINITY, "subs: one-hot where a token stands");
 	filter_log_x(&m, logit, 3, 0, out);
-	CHECK(out[3] == -INFINITY && fabs(exp(out[0]) + exp(out[1]) + exp(out[2]) - 1) < 1e-6, "subs: no mass on the mask");
+	CHECK(out[3] == -INFINITY && fabs(exp(out[0]) + exp(out[1]) + exp(out[2]) - 1) < 1e-6,
+	    "subs: no mass on the mask");
 	m.out = OUT_D3PM;
 	filter_log_x(&m, logit, 1, 0, out);
 	CHECK(out[3] > -1, "D3PM: the mask keeps its mass, no one-hot");
@@ -100,7 +103,8 @@ check_model_rows(void)
 	m.out = OUT_SCORE;
 	filter_log_x(&m, logit, 2, .5, out);
 	CHECK(out[2] == 0 && fabs(out[0] - (1 - log(expm1(.5)) - log(3))) < 1e-6, "score: 0 at the token held");
-	CHECK(fabs(filter_entropy(4, (float[]){ -(float)M_LN2, -(float)M_LN2, -INFINITY, -INFINITY }) - M_LN2) < 1e-6, "entropy");
+	CHECK(fabs(filter_entropy(4, (float[]){ -(float)M_LN2, -(float)M_LN2, -INFINITY, -INFINITY }) - M_LN2) < 1e-6,
+	    "entropy");
 }
 
 int

@@ -78,7 +78,8 @@ run_network(struct text *x, const int *label)
 	for (int b = 0; b < x->B && st == ST_OK; b++) {
 		st = m->trunk(m, 1, x->tok + (size_t)b * L, x->sigma + b, label ? label + b : NULL, feat, NULL, &e);
 		for (size_t l = 0; l < L && st == ST_OK; l += 64)
-			st = m->rows(m, L - l < 64 ? (int)(L - l) : 64, feat + l * F, x->logit + ((size_t)b * L + l) * V, NULL, &e);
+			st = m->rows(m, L - l < 64 ? (int)(L - l) : 64, feat + l * F,
+			    x->logit + ((size_t)b * L + l) * V, NULL, &e);
 	}
 	CHECK(st == ST_OK, "%s: runs %s", x->name, e.msg);
 	free(feat);
@@ -113,7 +114,8 @@ static void
 check_log_x(const struct text *x, const char *prefix, const char *what)
 {
 	char name[80];
-	int n_pos, n_col, *pos = indices(x->g, "positions", x->L, &n_pos), *col = indices(x->g, "columns", x->V, &n_col);
+	int n_pos, n_col, *pos = indices(x->g, "positions", x->L, &n_pos), *col = indices(x->g, "columns", x->V,
+	    &n_col);
 	double tolerance = x->V > 10000 ? 5e-4 : 2e-4, *row = malloc((size_t)x->V * sizeof *row);
 	float *row_f = malloc((size_t)x->V * sizeof *row_f);
 	struct worst w = { 0 }, f = { 0 };
@@ -121,19 +123,21 @@ check_log_x(const struct text *x, const char *prefix, const char *what)
 	snprintf(name, sizeof name, "%s%s", prefix, what);
 	double *want = values(x->g, name);
 	const struct tensor *t = st_find(x->g, name);
-	if (want && CHECK(t->ndim == 3 && t->dim[0] == x->B && t->dim[1] == n_pos && t->dim[2] == n_col, "%s: shape of %s",
+	if (want && CHECK(t->ndim == 3 && t->dim[0] == x->B && t->dim[1] == n_pos && t->dim[2] == n_col,
+	    "%s: shape of %s",
 	    x->name, name)) {
 		cases++;
 		for (int b = 0; b < x->B; b++)
 			for (int p = 0; p < n_pos; p++) {
 				log_x_row(x, b, pos[p], row, row_f);
+				const double *v = want + ((size_t)b * (size_t)n_pos + (size_t)p) * (size_t)n_col;
 				for (int c = 0; c < n_col; c++) {
-					double v = want[((size_t)b * (size_t)n_pos + (size_t)p) * (size_t)n_col + (size_t)c];
-					note(&w, row[col[c]], v);
-					note(&f, (double)row_f[col[c]], v);
+					note(&w, row[col[c]], v[c]);
+					note(&f, (double)row_f[col[c]], v[c]);
 				}
 			}
-		CHECK(w.value <= tolerance && f.value <= tolerance, "%s: %s within %.1e, in float %.1e", x->name, name, w.value,
+		CHECK(w.value <= tolerance && f.value <= tolerance, "%s: %s within %.1e, in float %.1e", x->name,
+		    name, w.value,
 		    f.value);
 	}
 	free(want);
@@ -168,7 +172,8 @@ check_whole_rows(const struct text *x, const char *prefix)
 		wrong += (!gap || gap[i] > 1e-3) && top != (int)best[i];
 	}
 	if (lse && best)
-		CHECK(worst <= 1e-4 && wrong == 0, "%s: %s within %.1e, %d argmax differ", x->name, name[0], worst, wrong);
+		CHECK(worst <= 1e-4 && wrong == 0, "%s: %s within %.1e, %d argmax differ", x->name, name[0], worst,
+		    wrong);
 	free(lse);
 	free(best);
 	free(gap);
@@ -220,7 +225,8 @@ check_step(const struct text *x)
 {
 	static const char *const what[] = { "x_theta", "q_st", "q_0t", "psi" };
 	double top_p = 1, kappa = 1;
-	const char *x_name = numbered(x->g, "step.x_theta_top_p", &top_p), *psi_name = numbered(x->g, "step.psi_kappa", &kappa);
+	const char *x_name = numbered(x->g, "step.x_theta_top_p", &top_p), *psi_name = numbered(x->g,
+	    "step.psi_kappa", &kappa);
 	double *rows = values(x->g, "step.rows"), *s = values(x->g, "step.s"), *t = values(x->g, "t");
 	double *margin = values(x->g, "step.top_p_margin");
 	double *want[4] = { x_name ? values(x->g, x_name) : NULL, values(x->g, "step.q_st"), values(x->g, "step.q_0t"),
@@ -300,7 +306,8 @@ check_set(struct text *x, const struct ckpt *ck, const char *prefix, const int *
 	if (!any_with(x->g, prefix))
 		return;
 	x->logit = NULL;
-	if (!CHECK(model_open(ck, strcmp(prefix, "raw.") == 0, NULL, &x->m, &e) == ST_OK, "%s: opens %s", x->name, e.msg))
+	if (!CHECK(model_open(ck, strcmp(prefix, "raw.") == 0, NULL, &x->m, &e) == ST_OK, "%s: opens %s", x->name,
+	    e.msg))
 		return;
 	x->L = x->m->L;
 	x->V = x->m->V;

@@ -169,7 +169,8 @@ check_psi_nelbo(struct golden *g)
 	for (int i = 0; i < N; i++) {
 		double term = 0;
 		for (int z = 0; z < K; z++) {
-			double v = bound_psi_step(K, (int)mask[0], x_id, z, x + (i * K + z) * K, a[i], 1 - a[i], a[i + 1],
+			double v = bound_psi_step(K, (int)mask[0], x_id, z, x + (i * K + z) * K, a[i], 1 - a[i],
+			    a[i + 1],
 			    1 - a[i + 1], kappa[i], scratch);
 			compare(&t, capped(v), kl[i * K + z], 1e-12, 1e-10);
 			term += q_t[i * K + z] > 0 ? q_t[i * K + z] * v : 0;
@@ -232,7 +233,8 @@ check_limit(struct golden *g)
 		first = i ? first : last;
 		compare(&t, last, sums[i], 1e-12, 1e-9);
 	}
-	CHECK(fabs(last - integral[0]) <= fabs(first - integral[0]) + 1e-9 && fabs(last - integral[0]) < 2e-3 * integral[0],
+	CHECK(fabs(last - integral[0]) <= fabs(first - integral[0]) + 1e-9 &&
+	    fabs(last - integral[0]) < 2e-3 * integral[0],
 	    "the sum of %g steps is near the integral of the NELBO", N[n - 1]);
 	TALLY(t, "Psi-NELBO %s%s", short_name(g), g->group);
 	values_done(&k);

@@ -141,17 +141,20 @@ check_laws(void)
 {
 	static const struct law_case list[] = {
 		{ "uniform, kappa 1", OUT_MEAN, 6, false, "steps=8 seed=1", 3, 2, false },
-		{ "uniform, kappa .95, top-p .9", OUT_MEAN, 35, false, "steps=8 kappa=.95 top-p=.9 seed=2", 5, 3, false },
+		{ "uniform, kappa .95, top-p .9", OUT_MEAN, 35, false, "steps=8 kappa=.95 top-p=.9 seed=2", 5, 3,
+		    false },
 		{ "uniform, kappa .5", OUT_MEAN, 257, false, "steps=8 kappa=.5 seed=3", 2, 9, false },
 		{ "uniform, kappa 0, top-p .9", OUT_MEAN, 6, false, "steps=8 kappa=0 top-p=.9 seed=4", 6, 5, false },
 		{ "uniform, removal", OUT_MEAN, 6, false, "steps=8 seed=5 profile=lcl(.4) high=.9", 8, 1, false },
 		{ "masked, kappa 1", OUT_SUBS, 6, true, "steps=8 seed=6", 3, -1, false },
-		{ "masked, kappa .95, top-p .9", OUT_SUBS, 35, true, "steps=8 kappa=.95 top-p=.9 seed=7", 5, -1, false },
+		{ "masked, kappa .95, top-p .9", OUT_SUBS, 35, true, "steps=8 kappa=.95 top-p=.9 seed=7", 5, -1,
+		    false },
 		{ "masked, kappa .5, a token held", OUT_SUBS, 6, true, "steps=8 kappa=.5 seed=8", 4, 2, false },
 		{ "masked, kappa 0, top-p .9", OUT_SUBS, 257, true, "steps=8 kappa=0 top-p=.9 seed=9", 2, -1, false },
 		{ "masked, removal, top-k 3, temperature .7", OUT_SUBS, 6, true,
 			"steps=8 top-k=3 temperature=.7 seed=10", 8, -1, false },
-		{ "guided, x_theta mix", OUT_MEAN, 6, false, "steps=8 kappa=.5 cfg=2 label=1 seed=11 top-p=.95", 4, 2, true },
+		{ "guided, x_theta mix", OUT_MEAN, 6, false, "steps=8 kappa=.5 cfg=2 label=1 seed=11 top-p=.95", 4, 2,
+		    true },
 		{ "guided, posterior mix", OUT_MEAN, 6, false,
 			"steps=8 kappa=.5 cfg=2 label=1 cfg-mix=posterior seed=12 top-p=.95", 4, 2, true },
 		{ "guided, posterior mix, masked", OUT_SUBS, 6, true,
@@ -160,7 +163,8 @@ check_laws(void)
 		{ "SEDD, last step", OUT_SCORE, 6, true, "steps=8 seed=15", 8, -1, false },
 		{ "D3PM", OUT_D3PM, 6, true, "steps=8 kappa=.7 seed=16", 3, -1, false },
 		{ "D3PM as published", OUT_D3PM, 6, true, "steps=8 kappa=.7 seed=17 d3pm-compat=on", 3, -1, false },
-		{ "D3PM as published, a token held", OUT_D3PM, 6, true, "steps=8 kappa=.7 seed=18 d3pm-compat=on", 3, 2, false },
+		{ "D3PM as published, a token held", OUT_D3PM, 6, true, "steps=8 kappa=.7 seed=18 d3pm-compat=on", 3,
+		    2, false },
 	};
 	double law[MOST];
 
@@ -285,7 +289,8 @@ check_loops(void)
 	for (int j = 0; j < V; j++)
 		x[j] = -INFINITY;
 	struct noise n = { 1, 2, 3, 4, 0 };
-	CHECK(vocab_log_sum(V, x) == -INFINITY && vocab_draw(V, x, &n, STAGE_TOKEN) == -1, "an empty row gives nothing");
+	CHECK(vocab_log_sum(V, x) == -INFINITY && vocab_draw(V, x, &n, STAGE_TOKEN) == -1,
+	    "an empty row gives nothing");
 	x[777] = -3;
 	CHECK(vocab_draw(V, x, &n, STAGE_TOKEN) == 777, "a single token is always drawn");
 }
@@ -343,8 +348,8 @@ check_coupling(void)
 		differ += vocab_draw(K, a, &n, STAGE_TOKEN) != vocab_draw(K, b, &n, STAGE_TOKEN);
 	}
 	double share = (double)differ / N, bound = 2 * d / (1 + d), slack = 4 * sqrt(bound / N);
-	CHECK(share <= bound + slack && share > d / 4, "total variation %g: %.4f of the draws differ, at most %.4f", d, share,
-	    bound);
+	CHECK(share <= bound + slack && share > d / 4, "total variation %g: %.4f of the draws differ, at most %.4f",
+	    d, share, bound);
 }
 
 int

@@ -102,7 +102,8 @@ compare_posteriors(struct golden *g, struct golden *base, const double *x, struc
 			for (int i = 0; psi && kappa && i < n; i++) {
 				double kap = kappa[kappa_index(g, K, n, all, i)];
 				posterior_psi(K, (int)mask[0], q, q0, b[c], 1 - b[c], kap, mix);
-				compare_row(t, K, mix, psi + (((size_t)c * (size_t)n + (size_t)i) * (size_t)P + (size_t)p) * (size_t)K);
+				compare_row(t, K, mix,
+				    psi + (((size_t)c * (size_t)n + (size_t)i) * (size_t)P + (size_t)p) * (size_t)K);
 			}
 		}
 	free(q);
@@ -222,7 +223,8 @@ compare_filter(const struct golden *g, const struct tensor *want, const double *
 			row_f[j] = (float)logit[i * K + j];
 		}
 		filter_log_x(&m, row_f, 0, 0, row_f);
-		filter_apply_double(K, row, temperature, isnan(top_p) ? 1 : top_p, isnan(top_k) ? 0 : (int)top_k, scratch);
+		filter_apply_double(K, row, temperature, isnan(top_p) ? 1 : top_p, isnan(top_k) ? 0 : (int)top_k,
+		    scratch);
 		filter_apply(K, row_f, temperature, isnan(top_p) ? 1 : top_p, isnan(top_k) ? 0 : (int)top_k, scratch);
 		for (int j = 0; j < K; j++) {
 			compare(&t, exp(row[j]), v[i * K + j], 1e-12, 1e-10);

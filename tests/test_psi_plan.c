@@ -308,7 +308,8 @@ check_new_total(void)
 	leg_free(c);
 	/* back to the old total: the same times as before */
 	d = lay("psi steps=20", a, 10);
-	CHECK(d && memcmp(d->time, a->time + 10, (size_t)d->times * sizeof *d->time) == 0, "the old total, the old times");
+	CHECK(d && memcmp(d->time, a->time + 10, (size_t)d->times * sizeof *d->time) == 0,
+	    "the old total, the old times");
 	leg_free(d);
 	leg_free(b);
 	leg_free(a);
@@ -333,7 +334,8 @@ check_new_total_lcl(void)
 	CHECK(left[0] == 17 && left[1] == 20 && left[2] == 3, "41 times: 18 high, 20 middle, 3 low");
 	/* after step 10: 7 high, 20 middle, 3 low of 30; 70 steps: 16.33, 46.67, 7 */
 	count_zones(b, now);
-	CHECK(now[0] == 16 && now[1] == 47 && now[2] == 7, "shared out in proportion: %d %d %d", now[0], now[1], now[2]);
+	CHECK(now[0] == 16 && now[1] == 47 && now[2] == 7, "shared out in proportion: %d %d %d", now[0], now[1],
+	    now[2]);
 	double c = a->time[18];
 	CHECK(b->time[16] == c && b->time[17] == c && b->time[16 + 47] == c && b->time[16 + 48] == c &&
 	    b->time[16 + 49] < c && b->time[70] == PLAN_LAST_TIME, "each part keeps its end value");
@@ -347,14 +349,16 @@ check_new_total_lcl(void)
 	b = lay("psi preset=loop-0.01 steps=44", a, 39);
 	CHECK(b && b->times == 6 && b->time[5] == PLAN_LAST_TIME && b->time_zone[1] == 2, "inside the last part");
 	leg_free(b);
-	CHECK(lay("psi steps=40 profile=lcl(.9) high=.45 middle=.5", a, 30) == NULL, "a middle time that is past is refused");
+	CHECK(lay("psi steps=40 profile=lcl(.9) high=.45 middle=.5", a, 30) == NULL,
+	    "a middle time that is past is refused");
 	leg_free(a);
 }
 
 static void
 check_other_changes(void)
 {
-	struct leg *a = lay("psi steps=40", NULL, 0), *b = lay("psi steps=40 high=.5 middle=.25 zone-mid=.8", a, 10), *c;
+	struct leg *a = lay("psi steps=40", NULL, 0), *b = lay("psi steps=40 high=.5 middle=.25 zone-mid=.8", a, 10),
+	    *c;
 
 	CHECK(b && leg_row(b, 25)->kappa == .8 && leg_row(b, 15)->kappa == 1 && leg_row(b, 25)->t == leg_row(a, 25)->t,
 	    "other fractions: the same times, other zones");
@@ -382,7 +386,8 @@ check_causal(void)
 	m.out = OUT_CAUSAL;
 	m.L = 9;
 	recipe_init(&r);
-	CHECK(leg_new(&r, &m, NULL, 0, 1, &l, NULL) == ST_OK && l->n == 8 && l->total == 8, "left to right: L - 1 steps");
+	CHECK(leg_new(&r, &m, NULL, 0, 1, &l, NULL) == ST_OK && l->n == 8 && l->total == 8,
+	    "left to right: L - 1 steps");
 	CHECK(leg_row(l, 2)->t == 1 - 2.0 / 8, "t for display");
 	leg_free(l);
 }

@@ -41,8 +41,10 @@ check_values(void)
 		{ "steps", "99999999999999999999" }, { "top-p", "0" }, { "top-p", "1.1" }, { "top-p", "nan" },
 		{ "temperature", "0" }, { "temperature", "-1" }, { "top-k", "-1" }, { "cfg", "inf" },
 		{ "zone-mid", "cap" }, { "zone-mid", "cap(2)" }, { "zone-mid", "cap(.1" }, { "zone-mid", "cap(.1)x" },
-		{ "zone-mid", "posterior(1)" }, { "zone-mid", "max-0.1" }, { "profile", "lcl" }, { "profile", "lcl(1)" },
-		{ "profile", "lcl(.9)-foo" }, { "removal", "some" }, { "label", "-1" }, { "label", "cat" }, { "seed", "-1" },
+		{ "zone-mid", "posterior(1)" }, { "zone-mid", "max-0.1" }, { "profile", "lcl" },
+		{ "profile", "lcl(1)" },
+		{ "profile", "lcl(.9)-foo" }, { "removal", "some" }, { "label", "-1" }, { "label", "cat" },
+		{ "seed", "-1" },
 		{ "seed", "18446744073709551616" }, { "no-such", "1" }, { "preset", "no-such" }, { "samples", "0" },
 	};
 
@@ -53,7 +55,8 @@ check_values(void)
 	CHECK(sets(&r, "kappa", ".95") && r.zone[0].mode == KAPPA_CONSTANT && r.zone[2].value == .95, "kappa=.95");
 	CHECK(sets(&r, "kappa", "1") && r.zone[1].mode == KAPPA_POSTERIOR, "kappa=1 is posterior");
 	CHECK(sets(&r, "kappa", "0") && r.zone[1].mode == KAPPA_PC, "kappa=0 is pc");
-	CHECK(sets(&r, "zone-mid", "loop(1e-2)") && r.zone[1].mode == KAPPA_LOOP && r.zone[1].value == .01, "eta 1e-2 is .01");
+	CHECK(sets(&r, "zone-mid", "loop(1e-2)") && r.zone[1].mode == KAPPA_LOOP && r.zone[1].value == .01,
+	    "eta 1e-2 is .01");
 	CHECK(sets(&r, "zone-low", "rescale-duo(.05)") && r.zone[2].mode == KAPPA_RESCALE_DUO, "rescale-duo");
 	CHECK(sets(&r, "profile", "lcl(.9)-inv-duo") && r.given == GIVEN_ALPHA_DUO && r.c == .9, "lcl(.9)-inv-duo");
 	CHECK(sets(&r, "seed", "18446744073709551615") && r.seed == UINT64_MAX, "the largest seed");
@@ -85,7 +88,8 @@ check_lines(void)
 {
 	static const char *const lines[] = {
 		"psi", "psi kappa=.95 steps=128 top-p=.9 seed=7", "psi preset=cap-0.01 steps=32",
-		"psi preset=loop-0.01 kappa=.95 zone-mid=cap(.003) profile=linear", "psi preset=images cfg=2.5 label=rows",
+		"psi preset=loop-0.01 kappa=.95 zone-mid=cap(.003) profile=linear",
+		"psi preset=images cfg=2.5 label=rows",
 		"psi zone-high=pc zone-low=.123456789012345678 high=.1 middle=.3 per=informed removal=greedy",
 		"psi temperature=.7 top-k=50 cfg-mix=posterior label=3 samples=4 first=9 weights=raw d3pm-compat=on",
 		"psi profile=lcl(.9)-inv high=.45 middle=.5", "psi seed=18446744073709551615 top-p=.1",
@@ -99,8 +103,10 @@ check_lines(void)
 	recipe_parse("psi kappa=.95 steps=128 top-p=.9 seed=7", &r, NULL);
 	recipe_format(&r, line, sizeof line);
 	CHECK(strcmp(line, "psi kappa=.95 steps=128 top-p=.9 seed=7") == 0, "as written: %s", line);
-	CHECK(recipe_parse("kappa=.5  ckpt=abc", &r, NULL) == ST_OK && r.zone[0].value == .5, "psi may be left out, ckpt is passed over");
-	CHECK(recipe_line_value("psi kappa=.5 ckpt=0af3", "ckpt", word, sizeof word) && strcmp(word, "0af3") == 0, "ckpt=HASH");
+	CHECK(recipe_parse("kappa=.5  ckpt=abc", &r, NULL) == ST_OK && r.zone[0].value == .5,
+	    "psi may be left out, ckpt is passed over");
+	CHECK(recipe_line_value("psi kappa=.5 ckpt=0af3", "ckpt", word, sizeof word) && strcmp(word, "0af3") == 0,
+	    "ckpt=HASH");
 	CHECK(recipe_parse("psi kappa", &r, &e) == ST_USAGE, "%s", e.msg);
 	CHECK(recipe_parse("psi foo=1", &r, &e) == ST_USAGE, "%s", e.msg);
 }
@@ -161,7 +167,8 @@ refuses(enum output out, int classes, const char *line)
 	struct recipe r;
 	struct error e = { 0 };
 
-	CHECK(recipe_parse(line, &r, NULL) == ST_OK && recipe_check(&r, &m, &e) == ST_USAGE && e.msg[0], "%s: %s", line, e.msg);
+	CHECK(recipe_parse(line, &r, NULL) == ST_OK && recipe_check(&r, &m, &e) == ST_USAGE && e.msg[0], "%s: %s",
+	    line, e.msg);
 }
 
 static void
@@ -205,7 +212,8 @@ check_nudges(void)
 	recipe_nudge(&r, "removal", 1);
 	recipe_nudge(&r, "steps", 1);
 	recipe_nudge(&r, "seed", -1);
-	CHECK(r.top_p == .99 && r.temperature == 1.05 && r.removal == REMOVAL_GREEDY && r.steps == 65 && r.seed == UINT64_MAX,
+	CHECK(r.top_p == .99 && r.temperature == 1.05 && r.removal == REMOVAL_GREEDY && r.steps == 65 &&
+	    r.seed == UINT64_MAX,
 	    "other knobs");
 	for (int i = 0; i < 200; i++) {
 		recipe_nudge(&r, "top-p", -1);
@@ -240,7 +248,8 @@ check_list(void)
 		    (strcmp(v, "zones") == 0 || (recipe_set(&s, k->name, v, NULL) == ST_OK && recipe_equal(&r, &s)));
 	}
 	CHECK(ok, "get and set agree on every knob");
-	CHECK(recipe_knob(-1) == NULL && recipe_knob(recipe_knob_count()) == NULL && !recipe_knob_find("x"), "no other knobs");
+	CHECK(recipe_knob(-1) == NULL && recipe_knob(recipe_knob_count()) == NULL && !recipe_knob_find("x"),
+	    "no other knobs");
 }
 
 int

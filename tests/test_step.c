@@ -289,7 +289,8 @@ check_clamps(void)
 		kept = a.tok[7] == 3 && a.cause[7] == CAUSE_CLAMP && a.fixed[0] && a.tok[0] == 6;
 		for (int i = 0; i < l->total && kept; i++) {
 			kept = step(&f.m, l, i, &a, &b, &c, fake_features, &f, NULL, NULL) == ST_OK && b.tok[7] == 3 &&
-			    b.tok[0] == 6 && b.cause[7] == CAUSE_CLAMP && b.prob[7] == 1 && c.by_cause[CAUSE_CLAMP] == 2;
+			    b.tok[0] == 6 && b.cause[7] == CAUSE_CLAMP && b.prob[7] == 1 &&
+			    c.by_cause[CAUSE_CLAMP] == 2;
 			state_copy(&a, &b);
 		}
 		CHECK(kept, "%s: a clamped token and [BOS] stay", masked ? "masked" : "uniform");
@@ -472,7 +473,8 @@ check_failures(void)
 	state_init(&a, 1, L, NULL);
 	state_init(&b, 1, L, NULL);
 	step_start(&f.m, &l->r, &a);
-	CHECK(step(&f.m, l, 3, &a, &b, &c, no_features, NULL, NULL, &e) == ST_MEMORY && strcmp(e.msg, "no features") == 0,
+	CHECK(step(&f.m, l, 3, &a, &b, &c, no_features, NULL, NULL, &e) == ST_MEMORY && strcmp(e.msg,
+	    "no features") == 0,
 	    "what the features say is passed on");
 	CHECK(step(&f.m, l, 5, &a, &b, &c, fake_features, &f, NULL, &e) == ST_USAGE, "past the end: %s", e.msg);
 	atomic_store(&stop.asked, 1);
@@ -480,6 +482,12 @@ check_failures(void)
 	for (int i = 0; i < L; i++)
 		x[i * V + 2] = NAN;
 	CHECK(step(&f.m, l, 3, &a, &b, &c, fake_features, &f, NULL, &e) == ST_NUMERIC, "NaN: %s", e.msg);
+	leg_free(l);
+	f.m.out = OUT_SCORE;
+	f.m.mask = V - 1;
+	l = lay(&f, "steps=4");
+	step_start(&f.m, &l->r, &a);
+	CHECK(step(&f.m, l, 3, &a, &b, &c, fake_features, &f, NULL, &e) == ST_NUMERIC, "NaN in a score: %s", e.msg);
 	leg_free(l);
 	state_done(&a);
 	state_done(&b);

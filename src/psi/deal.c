@@ -28,7 +28,7 @@ move_noise(const struct move *v, const struct state *in, int sample, int pos)
 	return (struct noise){
 		.seed = v->r->seed,
 		.step = (uint32_t)v->step,
-		.sample = (uint32_t)(v->r->first + sample),
+		.sample = (uint32_t)v->r->first + (uint32_t)sample,
 		.pos = (uint32_t)pos,
 		.nonce = in->nonce[(size_t)sample * (size_t)in->L + (size_t)pos],
 	};
@@ -44,7 +44,7 @@ deal_labels(const struct move *v, int sample, int label[2])
 		return 1;
 	}
 	if (c == LABEL_ROWS)
-		c = (v->r->first + sample) % classes;
+		c = (int)(((unsigned)v->r->first + (unsigned)sample) % (unsigned)classes);
 	label[0] = v->r->cfg == 0 ? classes : c;
 	label[1] = classes;
 	return v->two ? 2 : 1;

@@ -169,8 +169,12 @@ explicit_law(const struct move *v, float *logit, float *logit_u, int z, bool cle
 	if (v->m->out == OUT_SCORE) {
 		if (!log_x(v, logit, NULL, z))
 			return false;
-		for (int j = 0; j < V; j++)
+		for (int j = 0; j < V; j++) {
+			/* nothing is summed over a row of scores: each is looked at */
+			if (!(logit[j] < INFINITY))
+				return false;
 			s->law[2][j] = (double)logit[j];
+		}
 		posterior_sedd(V, v->m->mask, s->law[2], z, v->sigma_t, v->sigma_s, v->last, s->law[1]);
 		memcpy(s->law[0], s->law[1], (size_t)V * sizeof **s->law);
 		return true;

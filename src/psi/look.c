@@ -141,7 +141,7 @@ laws(const struct move *v, const struct scratch *s, int z, const float *logit, c
 	if (v->two)
 		filter_log_x_double(v->m, logit_u, z, v->sigma_t, s->u);
 	for (int j = 0; j < V; j++)
-		if (isnan(s->c[j]) || (v->two && isnan(s->u[j])))
+		if (!(s->c[j] < INFINITY) || (v->two && !(s->u[j] < INFINITY)))
 			return error_set(e, ST_NUMERIC, "the network gave NaN or infinity");
 	if (v->m->out == OUT_SCORE) {
 		*kept = V;

@@ -17,7 +17,7 @@ struct leg {
 	struct plan_row *row;    /* [n]; with noise removal the last row is it */
 	unsigned char *zone;     /* [n] 0 high, 1 middle, 2 low; 3 noise removal */
 	int part_left[3];        /* times after the first in each part and zone: what a new total shares out */
-	int times;               /* times of the grid from `first` on: steps left without noise removal, plus 1; 0: none */
+	int times;               /* times of the grid from `first` on: steps left without removal, plus 1; 0: none */
 	double *time;            /* [times] */
 	unsigned char *time_zone;/* [times] 0 high, 1 middle, 2 low */
 	bool grid_ends_at_c;     /* the last part has a single time: said on screen */

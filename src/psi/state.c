@@ -80,7 +80,7 @@ state_copy(struct state *to, const struct state *from)
 static int32_t
 first_token(const struct model *m, const struct recipe *r, int sample, int pos, uint16_t nonce)
 {
-	struct noise n = { r->seed, 0, (uint32_t)(r->first + sample), (uint32_t)pos, nonce };
+	struct noise n = { r->seed, 0, (uint32_t)r->first + (uint32_t)sample, (uint32_t)pos, nonce };
 
 	if (m->out == OUT_CAUSAL)
 		return pos == 0 ? m->bos : -1;

@@ -207,6 +207,16 @@ step_wants(const struct model *m, const struct leg *l, int step, const struct st
 	return n;
 }
 
+/* Remember the lowest position of a row with NaN. */
+static void
+note_bad(struct work *w, int pos)
+{
+	int was = atomic_load(&w->bad);
+
+	while ((was == 0 || pos + 1 < was) && !atomic_compare_exchange_weak(&w->bad, &was, pos + 1))
+		;
+}
+
 /* One row of the block: a pool item. */
 static void
 settle_item(void *arg, int item, int worker)
@@ -221,7 +231,7 @@ settle_item(void *arg, int item, int worker)
 	if (w->only_p) {
 		w->p[pos] = draw_p_held(&w->v, logit, logit_u, w->in->tok[at], s);
 		if (isnan(w->p[pos]))
-			atomic_store(&w->bad, pos + 1);
+			note_bad(w, pos);
 		return;
 	}
 	struct drawn d = {
@@ -231,7 +241,7 @@ settle_item(void *arg, int item, int worker)
 		.prob = w->in->prob[at],
 	};
 	if (!draw_row(&w->v, logit, logit_u, &d, s)) {
-		atomic_store(&w->bad, pos + 1);
+		note_bad(w, pos);
 		return;
 	}
 	w->out->tok[at] = d.tok;
@@ -276,7 +286,8 @@ settle(struct work *w, int sample, int n, bool only_p, struct error *e)
 		int bad = atomic_load(&w->bad);
 		if (st == ST_OK && bad)
 			st = error_set(e, ST_NUMERIC,
-			    "the network gave NaN or infinity (sample %d, position %d, step %d)", w->v.r->first + sample, bad - 1, w->v.step);
+			    "the network gave NaN or infinity (sample %d, position %d, step %d)",
+			    w->v.r->first + sample, bad - 1, w->v.step);
 	}
 	return st;
 }
@@ -377,7 +388,8 @@ count_causes(const struct state *out, struct step_counts *counts, struct step_co
 
 enum status
 step_each(struct model *m, const struct leg *l, int step_number, const struct state *in, struct state *out,
-    struct step_counts *counts, struct step_counts *each, features_fn *get, void *ctx, struct cancel *c, struct error *e)
+    struct step_counts *counts, struct step_counts *each, features_fn *get, void *ctx, struct cancel *c,
+        struct error *e)
 {
 	const struct plan_row *row = leg_row(l, step_number);
 	struct work w;

@@ -34,7 +34,7 @@ struct state {                       /* S samples of L positions; arrays owned b
 	int32_t *tok;                /* [S*L]; -1: not drawn yet (causal) */
 	uint8_t *cause;              /* [S*L] enum cause of the step that made this state */
 	float *prob;                 /* [S*L] probability of tok under the filtered x_theta when drawn; carried while
-	                              * untouched; 1: clamp, edit; 0: never drawn from it (start, corrector noise, remask) */
+	                              * untouched; 1: clamp, edit; 0: not drawn from it (start, corrector noise) */
 	uint8_t *fixed;              /* [S*L] clamped */
 	uint16_t *nonce;             /* [S*L] draws again on request: part of the noise of the step made from here;
 	                              * carried */

@@ -113,7 +113,8 @@ reference(const struct model *m, const struct leg *l, int step_number, const int
 
 /* The best of some runs of step(), without the head. */
 static double
-ours(struct model *m, const struct leg *l, int step_number, struct state *in, struct state *out, float *feat, int *asked)
+ours(struct model *m, const struct leg *l, int step_number, struct state *in, struct state *out, float *feat,
+    int *asked)
 {
 	struct step_counts c;
 	double best = INFINITY;
