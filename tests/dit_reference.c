@@ -27,11 +27,14 @@ random_weights_init(struct random_weights *w, const struct net *net, uint64_t se
 	w->data = calloc((size_t)w->n, sizeof *w->data);
 	for (int i = 0; i < w->n; i++) {
 		const struct net_param *p = &net->par[i];
-		size_t n = (size_t)(p->dim[0] * (p->ndim > 1 ? p->dim[1] : 1));
+		size_t in = 1;
+		for (int d = 1; d < p->ndim; d++)
+			in *= (size_t)p->dim[d];
+		size_t n = (size_t)p->dim[0] * in;
 		struct noise r = { .seed = seed, .step = (uint32_t)i };
 		float *f = malloc(n * sizeof *f);
 		uint32_t *word = malloc((n + 4) * sizeof *word);
-		double size = p->ndim > 1 ? sqrt(3. / (double)p->dim[1]) : .2;
+		double size = p->ndim > 1 ? sqrt(3. / (double)in) : .2;
 		if (strstr(p->name, "embedding"))
 			size = 1;
 		for (size_t at = 0; at < n; at += 65536) {

@@ -4,3 +4,13 @@ TESTS += tests/test_golden_unet
 EXTRA_DIST += \
 	tests/golden/images/unet-mdlm.safetensors tests/golden/images/unet-mdlm.golden.safetensors \
 	tests/golden/images/unet-uncond-loglinear.ckpt tests/golden/images/unet-uncond-loglinear.golden.safetensors
+
+# make bench: the U-Net beside PyTorch's.
+EXTRA_PROGRAMS += tests/bench/bench_unet
+tests_bench_bench_unet_SOURCES = tests/bench/bench_unet.c tests/dit_reference.c tests/dit_reference.h
+CLEANFILES += tests/bench/bench_unet
+EXTRA_DIST += tests/bench/peer_unet.py
+bench: bench-unet
+bench-unet: tests/bench/bench_unet
+	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_unet $(srcdir)/tests/bench/peer_unet.py
+.PHONY: bench-unet

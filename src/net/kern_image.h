@@ -16,6 +16,11 @@ struct kern_image {
 	void (*affine_silu)(int n, const float *x, const float *scale, const float *shift, float *out); /* silu of that */
 	/* (x + bias + res) factor; bias, res NULL: 0. */
 	void (*add)(int n, const float *x, const float *bias, const float *res, float factor, float *out);
+	/* Winograd's F(4x4, 3x3), n columns (rounded up to whole vectors).  in: 6x6
+	 * pixels -> the 36 places of v, `place` floats apart; out: those of m -> 4x4
+	 * pixels [16,ld]. */
+	void (*wino_in)(int n, const float *x, size_t row, size_t pixel, float *v, size_t place);
+	void (*wino_out)(int n, const float *m, size_t place, float *y, size_t ld);
 	/* Logits of n bins over [-1, 1] of a logistic with this mean and log scale
 	 * (networks.md, output).  In double. */
 	void (*logistic)(int n, double mu, double log_scale, bool fix, float *out);

@@ -121,6 +121,71 @@ kern_add_res(int n, const float *x, const float *bias, const float *res, float f
 		out[i] = (x[i] + bias[i] + res[i]) * factor;
 }
 
+/* B^T of F(4, 3) on six vectors `step` apart. */
+KERN void
+wino_b(const vf *d, int step, vf *out, int out_step)
+{
+	vf a = d[0], b = d[step], c = d[2 * step], e = d[3 * step], f = d[4 * step], g = d[5 * step];
+	vf even = f - 4.f * c, odd = e - 4.f * b, even2 = f - c, odd2 = 2.f * (e - b);
+
+	out[0] = 4.f * a - 5.f * c + f;
+	out[out_step] = even + odd;
+	out[2 * out_step] = even - odd;
+	out[3 * out_step] = even2 + odd2;
+	out[4 * out_step] = even2 - odd2;
+	out[5 * out_step] = 4.f * b - 5.f * e + g;
+}
+
+KERN_FN void
+kern_wino_in(int n, const float *x, size_t row, size_t pixel, float *v, size_t place)
+{
+	vf d[6], t[36], o[6];
+
+	for (int i = 0; i < n; i += VW) {
+		for (int q = 0; q < 6; q++) {
+			for (int r = 0; r < 6; r++)
+				d[r] = LOAD(x + (size_t)r * row + (size_t)q * pixel + i);
+			wino_b(d, 1, t + q, 6);
+		}
+		for (int r = 0; r < 6; r++) {
+			wino_b(t + 6 * r, 1, o, 1);
+			for (int q = 0; q < 6; q++)
+				STORE(v + (size_t)(6 * r + q) * place + i, o[q]);
+		}
+	}
+}
+
+/* A^T of F(4, 3). */
+KERN void
+wino_a(const vf *m, vf *out, int out_step)
+{
+	vf s = m[1] + m[2], d = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
+
+	out[0] = m[0] + s + s2;
+	out[out_step] = d + 2.f * d2;
+	out[2 * out_step] = s + 4.f * s2;
+	out[3 * out_step] = d + 8.f * d2 + m[5];
+}
+
+KERN_FN void
+kern_wino_out(int n, const float *m, size_t place, float *y, size_t ld)
+{
+	vf d[6], t[24], o[4];
+
+	for (int i = 0; i < n; i += VW) {
+		for (int q = 0; q < 6; q++) {
+			for (int r = 0; r < 6; r++)
+				d[r] = LOAD(m + (size_t)(6 * r + q) * place + i);
+			wino_a(d, t + q, 6);
+		}
+		for (int r = 0; r < 4; r++) {
+			wino_a(t + 6 * r, o, 1);
+			for (int q = 0; q < 4; q++)
+				STORE(y + (size_t)(4 * r + q) * ld + i, o[q]);
+		}
+	}
+}
+
 /* exp of x <= 0 to 1e-12 of its value; 0 below -700; NaN stays NaN. */
 #define D_EXP(out, in) do { \
 	vd in_ = (in), magic_ = SPLAT_D(0x1.8p52); \
@@ -230,6 +295,8 @@ static const struct kern_image kern_image = {
 	.affine = kern_affine,
 	.affine_silu = kern_affine_silu,
 	.add = kern_add_res,
+	.wino_in = kern_wino_in,
+	.wino_out = kern_wino_out,
 	.logistic = kern_logistic,
 };
 

@@ -1,4 +1,5 @@
 libpsiview_a_SOURCES += \
+	src/net/conv.h \
 	src/net/exec.h src/net/exec.c \
 	src/net/extend.c \
 	src/net/gemm.h src/net/gemm.c \
@@ -18,6 +19,7 @@ libpsiview_a_SOURCES += \
 	src/net/op_group.c \
 	src/net/op_linear.c \
 	src/net/op_norm.c \
+	src/net/op_winograd.c \
 	src/net/plan.h src/net/plan.c \
 	src/net/run.h src/net/run.c src/net/run_private.h \
 	src/net/weights.h src/net/weights.c

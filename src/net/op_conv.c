@@ -9,7 +9,7 @@
  * pixels: the tile kernel takes rows at any stride, so nothing is unrolled.
  * BLAS does not, and gets the block's columns unrolled.
  */
-#include "net/exec.h"
+#include "net/conv.h"
 
 #include <string.h>
 
@@ -20,21 +20,6 @@
 #define BLAS_PIXELS 256
 #define STRIP 64                /* columns that are finished together */
 #define KC 512
-
-struct conv {
-	const struct exec *x;
-	const struct net_op *op;
-	const struct kern *kern;
-	int k, n, side, taps;           /* taps: 1 or 3 in each direction */
-	int up, stride, pad;            /* up: shift from a pixel of the doubled image to its source */
-	int out_side;
-	int samples, rows;              /* of an item: samples, output image rows of each */
-	int sample_blocks, row_blocks, cb, col_blocks, strip;
-	int in_rows, in_cols;           /* pixels in scratch, border included, per sample */
-	size_t lda;                     /* floats from one of them to the next */
-	struct gemm_b b;
-	const float *bias;
-};
 
 static int
 round_up(int a, int unit)
@@ -51,7 +36,7 @@ clamp(double v, int low, int high)
 /* Blocks of rows and columns.  With BLAS they depend on the shape of one
  * sample alone. */
 static void
-conv_shape(struct conv *c, int n)
+direct_shape(struct conv *c, int n)
 {
 	bool blas = c->kern->blas;
 	int pixels = blas ? BLAS_PIXELS : ITEM_PIXELS, all = c->out_side * c->out_side, unit = blas ? 16 : c->kern->nr;
@@ -70,6 +55,7 @@ conv_shape(struct conv *c, int n)
 	c->strip = blas ? c->cb : clamp(STRIP, unit, c->cb) / unit * unit;
 	c->in_rows = (c->rows - 1) * c->stride + c->taps;
 	c->in_cols = (c->out_side - 1) * c->stride + c->taps;
+	c->chunk = c->k;
 	c->lda = (size_t)round_up(c->k, 16) + 16;
 }
 
@@ -83,7 +69,11 @@ lay_out(const struct exec *x, const struct net_op *op, struct conv *c)
 		            .up = step == CONV_DOUBLE };
 	c->pad = c->taps == 3 && step != CONV_HALVE;
 	c->out_side = step == CONV_HALVE ? c->side / 2 : c->side << c->up;
-	conv_shape(c, x->n);
+	c->winograd = winograd_suits(c);
+	if (c->winograd)
+		winograd_shape(c, x->n);
+	else
+		direct_shape(c, x->n);
 }
 
 static size_t
@@ -111,10 +101,12 @@ op_conv_scratch(const struct exec *x, const struct net_op *op)
 	struct conv c;
 
 	lay_out(x, op, &c);
+	if (c.winograd)
+		return winograd_scratch(&c);
 	return input_floats(&c) + column_floats(&c) + pixels_of(&c) * (size_t)c.strip;
 }
 
-/* n channels of a pixel from c0 on, of all k. */
+/* n channels of a pixel from c0 on. */
 static void
 bring(const struct conv *c, int n, int c0, const float *x, const float *norm, float *out)
 {
@@ -128,13 +120,12 @@ bring(const struct conv *c, int n, int c0, const float *x, const float *norm, fl
 		kern->affine_silu(n, x, norm + c0, norm + c->k + c0, out);
 }
 
-/* The pixels that output rows y.. of a sample need, from input row y stride - pad. */
-static void
-prepare(const struct conv *c, int sample, int y, float *out)
+void
+conv_prepare(const struct conv *c, int sample, int y, int c0, int c1, float *out)
 {
 	const struct exec *x = c->x;
 	int v = c->op->in[IN_X], w = c->op->in[IN_CAT], mod = c->op->in[IN_MOD], side = c->side << c->up;
-	int nv = x->net->value[v].width;
+	int width = x->net->value[v].width, edge = c1 < width ? c1 : c0 > width ? c0 : width;
 	const float *a = exec_value(x, v) + (size_t)sample * exec_step(x, v);
 	const float *b = w < 0 ? NULL : exec_value(x, w) + (size_t)sample * exec_step(x, w);
 	const float *norm = mod < 0 ? NULL : exec_value(x, mod) + (size_t)sample * exec_ld(x, mod);
@@ -143,13 +134,14 @@ prepare(const struct conv *c, int sample, int y, float *out)
 		for (int q = 0; q < c->in_cols; q++, out += c->lda) {
 			int iy = y * c->stride - c->pad + r, ix = q - c->pad;
 			if (iy < 0 || ix < 0 || iy >= side || ix >= side) {
-				memset(out, 0, (size_t)c->k * sizeof *out);
+				memset(out, 0, (size_t)(c1 - c0) * sizeof *out);
 				continue;
 			}
 			size_t at = (size_t)(iy >> c->up) * (size_t)c->side + (size_t)(ix >> c->up);
-			bring(c, nv, 0, a + at * exec_ld(x, v), norm, out);
-			if (b)
-				bring(c, c->k - nv, nv, b + at * exec_ld(x, w), norm, out + nv);
+			if (c0 < edge)
+				bring(c, edge - c0, c0, a + at * exec_ld(x, v) + c0, norm, out);
+			if (edge < c1)
+				bring(c, c1 - edge, edge, b + at * exec_ld(x, w) + (edge - width), norm, out + (edge - c0));
 		}
 }
 
@@ -201,53 +193,64 @@ unroll(const struct conv *c, int rows, const float *in, float *out)
 			}
 }
 
-/* after(): columns j..j1 of the pixels of one sample, from the tile to where
- * they belong. */
-static void
-finish(const struct conv *c, int sample, int y, int rows, int j, int j1, const float *tile)
+void
+conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int j1, const float *tile, size_t ldtile)
 {
 	const struct exec *x = c->x;
 	int res = c->op->after == AFTER_ADD ? c->op->in[IN_RES] : -1, out = c->op->out;
-	size_t first = (size_t)y * (size_t)c->out_side, ldres = 0;
+	size_t at = (size_t)first, ldres = 0;
 	const float *r = NULL, *bias = c->bias ? c->bias + j : NULL;
-	float *o = exec_value(x, out) + (size_t)sample * exec_step(x, out) + first * exec_ld(x, out) + c->op->dim[CONV_COLUMN] + j;
+	float *o = exec_value(x, out) + (size_t)sample * exec_step(x, out) + at * exec_ld(x, out) + c->op->dim[CONV_COLUMN] + j;
 	float factor = res < 0 ? 1 : (float)c->op->factor;
 
 	if (res >= 0) {
 		ldres = x->net->value[res].per_sample ? 0 : exec_ld(x, res);
-		r = exec_value(x, res) + (size_t)sample * exec_step(x, res) + first * ldres + j;
+		r = exec_value(x, res) + (size_t)sample * exec_step(x, res) + at * ldres + j;
 	}
-	for (int i = 0; i < rows * c->out_side; i++, tile += c->strip, o += exec_ld(x, out)) {
+	for (int i = 0; i < pixels; i++, tile += ldtile, o += exec_ld(x, out)) {
 		c->kern->image->add(j1 - j, tile, bias, r, factor, o);
 		if (r)
 			r += ldres;
 	}
 }
 
-/* Items: sample blocks run fastest, so that they find the weights in cache. */
+/* Sample blocks run fastest, so that they find the weights in cache. */
+struct conv_item
+conv_item_at(const struct conv *c, int item)
+{
+	struct conv_item it = { .sample = item % c->sample_blocks * c->samples,
+		                .y = item / c->sample_blocks % c->row_blocks * c->rows,
+		                .col = item / c->sample_blocks / c->row_blocks * c->cb };
+
+	it.end = c->n - it.col < c->cb ? c->n : it.col + c->cb;
+	it.samples = c->x->n - it.sample < c->samples ? c->x->n - it.sample : c->samples;
+	it.rows = c->out_side - it.y < c->rows ? c->out_side - it.y : c->rows;
+	return it;
+}
+
 static void
-conv_item(void *arg, int item, int worker)
+direct_item(void *arg, int item, int worker)
 {
 	const struct conv *c = arg;
-	int first = item % c->sample_blocks * c->samples, y = item / c->sample_blocks % c->row_blocks * c->rows;
-	int col = item / c->sample_blocks / c->row_blocks * c->cb, end = c->n - col < c->cb ? c->n : col + c->cb;
-	int samples = c->x->n - first < c->samples ? c->x->n - first : c->samples;
-	int rows = c->out_side - y < c->rows ? c->out_side - y : c->rows;
+	struct conv_item it = conv_item_at(c, item);
 	float *tile = exec_scratch(c->x, worker), *in = tile + pixels_of(c) * (size_t)c->strip, *columns = in + input_floats(c);
+	int pixels = it.rows * c->out_side;
+	size_t per_sample = (size_t)c->in_rows * (size_t)c->in_cols * c->lda;
 
-	for (int s = 0; s < samples; s++)
-		prepare(c, first + s, y, in + (size_t)s * (size_t)c->in_rows * (size_t)c->in_cols * c->lda);
+	for (int s = 0; s < it.samples; s++)
+		conv_prepare(c, it.sample + s, it.y, 0, c->k, in + (size_t)s * per_sample);
 	if (column_floats(c))
-		unroll(c, rows, in, columns);
-	for (int j = col; j < end; j += c->strip) {
-		int j1 = end - j < c->strip ? end : j + c->strip;
+		unroll(c, it.rows, in, columns);
+	for (int j = it.col; j < it.end; j += c->strip) {
+		int j1 = it.end - j < c->strip ? it.end : j + c->strip;
 		if (!c->b.packed)
-			gemm_mul(c->kern, rows * c->out_side, column_floats(c) ? columns : in, column_floats(c) ? (size_t)c->b.k : c->lda,
-			         &c->b, j, j1, 0, tile, (size_t)c->strip);
+			gemm_mul(c->kern, pixels, column_floats(c) ? columns : in, column_floats(c) ? (size_t)c->b.k : c->lda, &c->b, j, j1,
+			         0, tile, (size_t)c->strip);
 		for (int p = j; c->b.packed && p < j1; p += c->kern->nr)
-			panel_tiles(c, samples, rows, in, p, tile + (p - j), (size_t)c->strip);
-		for (int s = 0; s < samples; s++)
-			finish(c, first + s, y, rows, j, j1, tile + (size_t)s * (size_t)rows * (size_t)c->out_side * (size_t)c->strip);
+			panel_tiles(c, it.samples, it.rows, in, p, tile + (p - j), (size_t)c->strip);
+		for (int s = 0; s < it.samples; s++)
+			conv_finish(c, it.sample + s, it.y * c->out_side, pixels, j, j1,
+			            tile + (size_t)s * (size_t)pixels * (size_t)c->strip, (size_t)c->strip);
 	}
 }
 
@@ -258,8 +261,9 @@ op_conv(struct exec *x, const struct net_op *op, struct error *e)
 	enum status st;
 
 	lay_out(x, op, &c);
-	if ((st = weights_conv(x->w, op->par[PAR_W], x->pool, x->cancel, &c.b, e)) != ST_OK ||
+	if ((st = weights_conv(x->w, op->par[PAR_W], c.winograd, x->pool, x->cancel, &c.b, e)) != ST_OK ||
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &c.bias, e)) != ST_OK)
 		return st;
-	return pool_run(x->pool, POOL_SAMPLE, c.sample_blocks * c.row_blocks * c.col_blocks, conv_item, &c, x->cancel);
+	return pool_run(x->pool, POOL_SAMPLE, c.sample_blocks * c.row_blocks * c.col_blocks, c.winograd ? winograd_item : direct_item, &c,
+	                x->cancel);
 }

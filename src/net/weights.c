@@ -201,16 +201,38 @@ weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struc
 	return st;
 }
 
-/* Making the form of a convolution: an item is a panel of columns, put in the
- * order [tap][in] first. */
+/* Making the form of a convolution: an item is a panel of columns, each put in
+ * the order [tap][in] first, or transformed. */
+#define PLACES 36
+
 struct unfolding {
 	const struct tensor *t;
 	const struct kern *kern;
 	int n, k, taps;
+	bool winograd;
 	float *out;
-	float *scratch;         /* [threads][(nr + 1) taps k] */
+	size_t raw, row;        /* floats of a column in the file; as unfolded */
+	float *scratch;         /* [threads][raw + nr row] */
 };
 
+/* G g G^T of F(4x4, 3x3) for every input channel: place p to out[p step]. */
+static void
+transform(int k, const float *g, float *out, size_t step)
+{
+	static const double G[6][3] = { { .25, 0, 0 }, { -1. / 6, -1. / 6, -1. / 6 }, { -1. / 6, 1. / 6, -1. / 6 },
+		{ 1. / 24, 1. / 12, 1. / 6 }, { 1. / 24, -1. / 12, 1. / 6 }, { 0, 0, 1 } };
+
+	for (int i = 0; i < k; i++, g += 9)
+		for (int r = 0; r < 6; r++) {
+			double t[3];
+			for (int c = 0; c < 3; c++)
+				t[c] = G[r][0] * (double)g[c] + G[r][1] * (double)g[3 + c] + G[r][2] * (double)g[6 + c];
+			for (int c = 0; c < 6; c++)
+				out[(size_t)(6 * r + c) * step + (size_t)i] = (float)(G[c][0] * t[0] + G[c][1] * t[1] + G[c][2] * t[2]);
+		}
+}
+
+/* Column j; winograd: place p goes nr k floats after place p - 1. */
 static void
 unfold(const struct unfolding *u, int j, float *raw, float *out)
 {
@@ -221,7 +243,11 @@ unfold(const struct unfolding *u, int j, float *raw, float *out)
 			tensor_to_f32(u->t, i * (size_t)u->n + (size_t)j, 1, out + i);
 		return;
 	}
-	tensor_to_f32(u->t, (size_t)j * k * taps, k * taps, raw);
+	tensor_to_f32(u->t, (size_t)j * u->raw, u->raw, raw);
+	if (u->winograd) {
+		transform(u->k, raw, out, (size_t)u->kern->nr * k);
+		return;
+	}
 	for (size_t i = 0; i < k; i++)
 		for (size_t tap = 0; tap < taps; tap++)
 			out[tap * k + i] = raw[i * taps + tap];
@@ -231,36 +257,44 @@ static void
 unfold_item(void *arg, int item, int worker)
 {
 	const struct unfolding *u = arg;
-	int nr = u->kern->nr, first = item * nr, end = u->n - first < nr ? u->n : first + nr;
-	size_t k = (size_t)u->k * (size_t)u->taps;
-	float *raw = u->scratch + (size_t)worker * (size_t)(nr + 1) * k, *rows = u->kern->blas ? u->out + (size_t)first * k : raw + k;
+	int nr = u->kern->nr, first = item * nr, cols = u->n - first < nr ? u->n - first : nr;
+	size_t k = (size_t)u->k, place = (size_t)nr * k, step = u->winograd ? k : u->row;
+	float *raw = u->scratch + (size_t)worker * (u->raw + (size_t)nr * u->row);
+	float *rows = u->kern->blas ? u->out + (size_t)first * u->row : raw + u->raw;
 
-	for (int j = first; j < end; j++)
-		unfold(u, j, raw, rows + (size_t)(j - first) * k);
-	if (!u->kern->blas)
-		gemm_pack(u->kern, rows, k, true, (int)k, 0, end - first, u->out + (size_t)first * k);
+	for (int j = 0; j < cols; j++)
+		unfold(u, first + j, raw, rows + (size_t)j * step);
+	if (u->winograd)
+		for (size_t p = 0; p < PLACES; p++)
+			gemm_pack(u->kern, rows + p * place, k, true, u->k, 0, cols,
+			          u->out + p * gemm_packed_floats(u->kern, u->n, u->k) + (size_t)first * k);
+	else if (!u->kern->blas)
+		gemm_pack(u->kern, rows, u->row, true, (int)u->row, 0, cols, u->out + (size_t)first * u->row);
 }
 
 enum status
-weights_conv(struct weights *w, int par, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e)
+weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e)
 {
 	const struct tensor *t = w->tensor[par];
 	struct form *f = &w->matrix[par];
 	bool flat = t->ndim == 2;
 	struct unfolding u = { .t = t, .kern = w->kern, .n = (int)t->dim[flat], .k = (int)t->dim[!flat],
-		               .taps = flat ? 1 : (int)(t->dim[2] * t->dim[3]) };
-	size_t k = (size_t)u.k * (size_t)u.taps;
+		               .taps = flat ? 1 : (int)(t->dim[2] * t->dim[3]), .winograd = winograd };
+	size_t nr = (size_t)w->kern->nr, k = (size_t)u.k;
 	enum status st = ST_OK;
 
-	*out = (struct gemm_b){ .n = u.n, .k = (int)k, .packed = !w->kern->blas, .by_column = true, .ld = k };
+	u.raw = k * (size_t)u.taps;
+	u.row = winograd ? PLACES * k : u.raw;
+	*out = (struct gemm_b){ .n = u.n, .k = winograd ? u.k : (int)u.raw, .packed = !w->kern->blas, .by_column = true, .ld = u.raw };
 	if (!f->ready) {
-		u.scratch = mem_aligned((size_t)pool_threads(pool) * (size_t)(w->kern->nr + 1) * k, sizeof *u.scratch);
+		size_t floats = !out->packed ? (size_t)u.n * u.raw : (winograd ? PLACES : 1) * gemm_packed_floats(w->kern, u.n, out->k);
+		u.scratch = mem_aligned((size_t)pool_threads(pool) * (u.raw + nr * u.row), sizeof *u.scratch);
 		if (!u.scratch)
 			return error_set(e, ST_MEMORY, "out of memory for weights");
-		st = form_room(w, f, out->packed ? gemm_packed_floats(w->kern, u.n, (int)k) : (size_t)u.n * k, e);
+		st = form_room(w, f, floats, e);
 		u.out = f->data;
 		if (st == ST_OK)
-			st = pool_run(pool, POOL_SAMPLE, (u.n + w->kern->nr - 1) / w->kern->nr, unfold_item, &u, c);
+			st = pool_run(pool, POOL_SAMPLE, (u.n + (int)nr - 1) / (int)nr, unfold_item, &u, c);
 		mem_free(u.scratch);
 		f->ready = st == ST_OK;
 	}

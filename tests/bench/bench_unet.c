@@ -1,0 +1,128 @@
+/*
+ * bench_unet.c: times of the U-Net alone, random weights at the published size
+ * (ch 128, mult 1,2,2,2: 35.8 million parameters).  Prints `name value unit`
+ * lines; run.sh puts them beside those of peer_unet.py.
+ *
+ * usage: bench_unet [SECONDS per figure [THREADS]]
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "../dit_reference.h"
+#include "models/describe.h"
+#include "net/netmodel.h"
+
+static double
+now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double
+resident_mb(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)u.ru_maxrss / 1024;
+}
+
+struct job {
+	struct model *m;
+	int n;
+	int32_t *tok;
+	double *sigma;
+	float *feat, *logit;
+};
+
+static void
+trunk(struct job *j)
+{
+	j->m->trunk(j->m, j->n, j->tok, j->sigma, NULL, j->feat, NULL, NULL);
+}
+
+static void
+head(struct job *j)
+{
+	for (int i = 0; i < j->n * j->m->L; i += 128)
+		j->m->rows(j->m, 128, j->feat + 2 * i, j->logit, NULL, NULL);
+}
+
+/* The best time, and the least processor time, of fn over `patience` seconds. */
+static double
+best(void (*fn)(struct job *), struct job *j, double patience, double *processor)
+{
+	double t = INFINITY, start = now(CLOCK_MONOTONIC);
+
+	*processor = INFINITY;
+	fn(j);
+	for (int n = 0; n < 3 || now(CLOCK_MONOTONIC) - start < patience; n++) {
+		double at = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+		fn(j);
+		t = fmin(t, now(CLOCK_MONOTONIC) - at);
+		*processor = fmin(*processor, now(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+	}
+	return t;
+}
+
+static void
+bench(struct job *j, const char *name, int n, double patience, double before)
+{
+	double cpu_trunk, cpu_head, t, h;
+
+	j->n = n;
+	t = best(trunk, j, patience, &cpu_trunk);
+	h = best(head, j, patience, &cpu_head);
+	printf("%s.trunk %.3f ms\n%s.head %.3f ms\n%s.forward %.3f ms\n", name, 1e3 * t, name, 1e3 * h, name, 1e3 * (t + h));
+	printf("%s.trunk_cpu %.3f ms\n%s.forward_cpu %.3f ms\n", name, 1e3 * cpu_trunk, name, 1e3 * (cpu_trunk + cpu_head));
+	printf("%s.memory %.1f MB\n", name, resident_mb() - before);
+	fflush(stdout);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct config c = { .algo = ALGO_DUO, .backbone = BACKBONE_UNET, .vocab = 256, .length = 3072, .mask = -1, .ch = 128,
+		.num_scales = 4, .ch_mult = { 1, 2, 2, 2 }, .num_res_blocks = 2, .attn_scale = 1, .unet_time = 1, .timed = true,
+		.time_embed_dim = 128, .time_scale_factor = 1000, .skip_rescale = 1 };
+	double patience = argc > 1 ? atof(argv[1]) : 4, before = resident_mb();
+	struct net *net = net_new();
+	struct random_weights w;
+	struct error e = { 0 };
+	struct job j = { .n = 8 };
+	struct pool *pool = pool_new(argc > 2 ? atoi(argv[2]) : 0);
+	size_t rows = 8 * 3072;
+
+	if (unet_describe(&c, net, &e) != ST_OK || net_finish(net, &e) != ST_OK)
+		return 1;
+	printf("# kernels: %s, U-Net of %.1f million parameters\n", kern_best()->name, (double)net_parameters(net) / 1e6);
+	random_weights_init(&w, net, 1, DT_F32);
+	if (net_model_new(net, w.t, w.n, "weights", kern_best(), pool, false, &j.m, &e) != ST_OK) {
+		fprintf(stderr, "%s\n", e.msg);
+		return 1;
+	}
+	j.tok = calloc(rows, sizeof *j.tok);
+	j.sigma = calloc(8, sizeof *j.sigma);
+	j.feat = calloc(rows * 2, sizeof *j.feat);
+	j.logit = calloc((size_t)128 * 256, sizeof *j.logit);
+	for (size_t i = 0; i < rows; i++)
+		j.tok[i] = (int32_t)(i * 7919 % 256);
+	for (int i = 0; i < 8; i++)
+		j.sigma[i] = .5;
+	bench(&j, "unet", 1, patience, before);
+	bench(&j, "unet8", 8, patience, before);
+	model_free(j.m);
+	pool_free(pool);
+	random_weights_done(&w);
+	free(j.tok);
+	free(j.sigma);
+	free(j.feat);
+	free(j.logit);
+	return 0;
+}
