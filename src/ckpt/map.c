@@ -57,6 +57,16 @@ map_scattered(const struct map *m, bool scattered)
 }
 
 void
+map_forget(const void *p, size_t bytes)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)p + page - 1) / page * page;
+	uintptr_t end = ((uintptr_t)p + bytes) / page * page;
+
+	if (end > first)
+		madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
+void
 map_done(struct map *m)
 {
 	if (m->p)

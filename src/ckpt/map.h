@@ -20,6 +20,9 @@ struct map {
 enum status map_open(const char *path, struct map *m, struct error *e);
 /* Expect a few bytes here and there (true), or stretches (false, at first). */
 void map_scattered(const struct map *m, bool scattered);
+/* These bytes of a map will not be read again soon: their pages need not stay
+ * in memory.  Read again, they come back from the file. */
+void map_forget(const void *p, size_t bytes);
 void map_done(struct map *m);
 
 #endif

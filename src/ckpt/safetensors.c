@@ -106,6 +106,7 @@ parse_tensor(const char *name, const json_t *v, const uint8_t *data, uint64_t da
 		return error_set(e, ST_CKPT, "tensor %s: its shape does not fit its range of %llu bytes", name,
 		    (unsigned long long)(r.end - r.begin));
 	t->data = data + r.begin;
+	t->mapped = true;
 	return ST_OK;
 }
 

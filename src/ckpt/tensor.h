@@ -22,6 +22,7 @@ struct tensor {
 	int64_t dim[TENSOR_DIMS];
 	int64_t stride[TENSOR_DIMS];   /* in elements, >= 0 */
 	const uint8_t *data;           /* first element, inside the map; may be unaligned */
+	bool mapped;                   /* it is in the map of a file: map_forget may be told of it */
 };
 
 size_t dtype_size(enum dtype d);

@@ -252,6 +252,7 @@ read_tensor(struct torch_file *f, pk args, bool v3, const char *name, struct ten
 		return error_set(e, ST_CKPT, "tensor %s shares a storage with one of another type", name);
 	*seen = (uint8_t)(t->dtype + 1);
 	t->data = s.member->data + (size_t)pk_int(p, offset) * dtype_size(t->dtype);
+	t->mapped = true;
 	return ST_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "ckpt/map.h"
 
 struct form {
 	float *data;            /* owned; NULL: not made, or the map serves as it is */
@@ -80,6 +81,15 @@ form_room(struct weights *w, struct form *f, size_t floats, struct error *e)
 		return error_set(e, ST_MEMORY, "out of memory for weights");
 	w->bytes += floats * sizeof *f->data;
 	return ST_OK;
+}
+
+/* A form holds all that is wanted of a tensor: its pages of the file may go. */
+static void
+form_done(struct form *f, const struct tensor *t)
+{
+	f->ready = true;
+	if (t->mapped && tensor_contiguous(t))
+		map_forget(t->data, tensor_numel(t) * dtype_size(t->dtype));
 }
 
 enum status
@@ -195,7 +205,8 @@ weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struc
 		if (st == ST_OK)
 			st = packed ? make_packed(&m, pool, c, e)
 			            : pool_run(pool, POOL_SAMPLE, (m.n + ITEM_ROWS - 1) / ITEM_ROWS, widen_item, &m, c);
-		f->ready = st == ST_OK;
+		if (st == ST_OK)
+			form_done(f, t);
 	}
 	out->p = f->data;
 	return st;
@@ -296,7 +307,8 @@ weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struc
 		if (st == ST_OK)
 			st = pool_run(pool, POOL_SAMPLE, (u.n + (int)nr - 1) / (int)nr, unfold_item, &u, c);
 		mem_free(u.scratch);
-		f->ready = st == ST_OK;
+		if (st == ST_OK)
+			form_done(f, t);
 	}
 	out->p = f->data;
 	return st;

@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../dit_reference.h"
+#include "ckpt/safetensors.h"
 #include "models/describe.h"
 #include "net/netmodel.h"
 
@@ -24,6 +27,7 @@ now(clockid_t clock)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* The most memory held so far. */
 static double
 resident_mb(void)
 {
@@ -31,6 +35,31 @@ resident_mb(void)
 
 	getrusage(RUSAGE_SELF, &u);
 	return (double)u.ru_maxrss / 1024;
+}
+
+/* Random weights in a file, as they are in use; in a process of its own, so
+ * that making them does not count. */
+static bool
+write_weights(const struct net *net, const char *path)
+{
+	pid_t child = fork();
+	struct random_weights w;
+	struct error e;
+	int status;
+
+	if (child != 0)
+		return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+	struct st_writer *out = st_writer_new(path);
+	random_weights_init(&w, net, 1, DT_F32);
+	for (int i = 0; i < w.n; i++)
+		if (st_declare(out, w.t[i].name, DT_F32, w.t[i].ndim, w.t[i].dim, &e) != ST_OK)
+			_exit(1);
+	if (st_begin(out, &e) != ST_OK)
+		_exit(1);
+	for (int i = 0; i < w.n; i++)
+		if (st_write(out, w.t[i].data, tensor_numel(&w.t[i]) * sizeof(float), &e) != ST_OK)
+			_exit(1);
+	_exit(st_commit(out, &e) != ST_OK);
 }
 
 struct job {
@@ -93,18 +122,24 @@ main(int argc, char **argv)
 		.time_embed_dim = 128, .time_scale_factor = 1000, .skip_rescale = 1 };
 	double patience = argc > 1 ? atof(argv[1]) : 4, before = resident_mb();
 	struct net *net = net_new();
-	struct random_weights w;
+	struct st_file *file = NULL;
 	struct error e = { 0 };
 	struct job j = { .n = 8 };
 	struct pool *pool = pool_new(argc > 2 ? atoi(argv[2]) : 0);
 	size_t rows = 8 * 3072;
+	char folder[] = "/tmp/bench-unet-XXXXXX", path[64];
 
-	if (unet_describe(&c, net, &e) != ST_OK || net_finish(net, &e) != ST_OK)
+	if (unet_describe(&c, net, &e) != ST_OK || net_finish(net, &e) != ST_OK || !mkdtemp(folder))
 		return 1;
 	printf("# kernels: %s, U-Net of %.1f million parameters\n", kern_best()->name, (double)net_parameters(net) / 1e6);
-	random_weights_init(&w, net, 1, DT_F32);
-	if (net_model_new(net, w.t, w.n, "weights", kern_best(), pool, false, &j.m, &e) != ST_OK) {
-		fprintf(stderr, "%s\n", e.msg);
+	fflush(stdout);
+	snprintf(path, sizeof path, "%s/weights", folder);
+	bool ok = write_weights(net, path) && st_open(path, &file, &e) == ST_OK &&
+	          net_model_new(net, file->tensor, file->n, "weights", kern_best(), pool, false, &j.m, &e) == ST_OK;
+	unlink(path);
+	rmdir(folder);
+	if (!ok) {
+		fprintf(stderr, "%s: %s\n", path, e.msg);
 		return 1;
 	}
 	j.tok = calloc(rows, sizeof *j.tok);
@@ -119,7 +154,7 @@ main(int argc, char **argv)
 	bench(&j, "unet8", 8, patience, before);
 	model_free(j.m);
 	pool_free(pool);
-	random_weights_done(&w);
+	st_close(file);
 	free(j.tok);
 	free(j.sigma);
 	free(j.feat);
