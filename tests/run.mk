@@ -1,8 +1,9 @@
-check_PROGRAMS += tests/test_tree tests/test_sampler tests/test_same_tokens tests/test_probe tests/test_demo
+check_PROGRAMS += tests/test_tree tests/test_sampler tests/test_same_tokens tests/test_probe tests/test_demo tests/test_trace
 tests_test_tree_SOURCES = tests/test_tree.c
 tests_test_sampler_SOURCES = tests/test_sampler.c tests/sampler_util.h tests/fake_model.h
 tests_test_same_tokens_SOURCES = tests/test_same_tokens.c tests/sampler_util.h tests/fake_model.h
 tests_test_probe_SOURCES = tests/test_probe.c
 tests_test_demo_SOURCES = tests/test_demo.c
-TESTS += tests/test_tree tests/test_sampler tests/test_same_tokens tests/test_probe tests/test_demo tests/run.sh
+tests_test_trace_SOURCES = tests/test_trace.c tests/sampler_util.h tests/fake_model.h
+TESTS += tests/test_tree tests/test_sampler tests/test_same_tokens tests/test_probe tests/test_demo tests/test_trace tests/run.sh
 EXTRA_DIST += tests/run.sh
