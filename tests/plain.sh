@@ -83,6 +83,9 @@ if [ -w /dev/full ]; then
 	echo step | "$PSIVIEW" --plain >/dev/full 2>"$scratch/err"
 	[ $? -eq 1 ] && grep -qi 'space' "$scratch/err" || cat "$scratch/err" >"$scratch/out"
 	report "a full disk" "$scratch/out"
+	plain 1 'step\n' --record /dev/full
+	grep -q '/dev/full: No space' "$scratch/err" || cat "$scratch/err" >>"$scratch/out"
+	report "a full disk for --record" "$scratch/out"
 fi
 
 finish

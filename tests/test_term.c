@@ -263,6 +263,7 @@ test_answers(void)
 
 	start(&p, 80, 24, NULL, NULL);
 	p.delay = .7;
+	p.background = "ffff/ffff/ffff";
 	CHECK(pty_expect(&p, "step 0/", PATIENCE), "a terminal that answers late");
 	pty_run(&p, 1.);
 	CHECK(screen_ok(&p, pty_shows(&p, "step 0/") && !pty_shows(&p, "62;4")), "late answers are no keys");

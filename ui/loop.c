@@ -113,6 +113,17 @@ paste(struct loop *l, const struct input_event *ev)
 		app_say(a, true, "pasted text is not taken as keys; : takes it as a command");
 }
 
+/* An answer that comes late may still say that the background is light. */
+static void
+take_answer(struct loop *l, const struct input_event *ev)
+{
+	long before = l->probe.background;
+
+	probe_reply(&l->probe, ev->text, ev->bytes);
+	if (l->probe.background != before && strcmp(l->theme, "auto") == 0)
+		choose_theme(l);
+}
+
 /* All that is in the buffer. */
 static void
 take_input(struct loop *l, bool waited)
@@ -125,7 +136,7 @@ take_input(struct loop *l, bool waited)
 		else if (ev.kind == INPUT_PASTE)
 			paste(l, &ev);
 		else
-			probe_reply(&l->probe, ev.text, ev.bytes);
+			take_answer(l, &ev);
 		if (l->probe.answered)
 			l->input.expecting = false;
 		l->dirty = l->urgent = true;
@@ -266,7 +277,7 @@ short_slice(void)
 		int32_t nice;
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
-	} a = { .size = sizeof a, .nice = getpriority(PRIO_PROCESS, 0), .runtime = 100000 /* ns, the least there is */ };
+	} a = { .size = sizeof a, .nice = getpriority(PRIO_PROCESS, 0), .runtime = 100000 /* ns, the least */ };
 
 	syscall(SYS_sched_setattr, 0, &a, 0);
 #endif

@@ -10,12 +10,12 @@
 struct script {
 	FILE *record, *play;
 	char *name;              /* of the file played */
+	const char *record_name; /* borrowed */
 	char *line;              /* getline's */
 	size_t cap;
 	int number;              /* of the line */
 	double until;            /* a wait lasts till then */
 	bool noted;              /* the key being fed became a command */
-	bool playing_now;        /* what is run comes from the file: recorded all the same */
 	char error[600];
 };
 
@@ -40,6 +40,7 @@ script_new(const char *record, const char *play, struct script **out, struct err
 		script_free(s);
 		return st;
 	}
+	s->record_name = record;
 	*out = s;
 	return ST_OK;
 }
@@ -76,8 +77,8 @@ note(struct script *s, const char *verb, const char *rest)
 {
 	if (!s || !s->record)
 		return;
-	fprintf(s->record, "%s%s\n", verb, rest);
-	fflush(s->record);
+	if ((fprintf(s->record, "%s%s\n", verb, rest) < 0 || fflush(s->record) == EOF) && !*s->error)
+		snprintf(s->error, sizeof s->error, "%s: %s", s->record_name, strerror(errno));
 }
 
 /* app->on_command */

@@ -21,7 +21,7 @@ bool script_run(struct script *s, struct app *a, double now);
 /* Seconds until script_run wants to be called though nothing happens; < 0: never. */
 double script_due(const struct script *s, const struct app *a, double now);
 bool script_playing(const struct script *s);
-/* A line failed: its message, "FILE:LINE: reason"; NULL: none did. */
+/* A line failed ("FILE:LINE: reason"), or the record could not be written; NULL: all is well. */
 const char *script_error(const struct script *s);
 
 /* Feed a key to the app and write down what it did. */
