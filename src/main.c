@@ -97,8 +97,9 @@ recipe_for(const struct settings *s, const struct opened *o, struct recipe *r, s
 {
 	char hash[80], own[65];
 	const char *line = settings_text(s, OPT_RECIPE);
+	bool image = o->ckpt->config.backbone == BACKBONE_UNET || strcmp(o->ckpt->config.modality, "image") == 0;
 
-	recipe_default(o->ema, false, r);
+	recipe_default(o->ema, image, r);
 	enum status st = settings_recipe(s, r, e);
 	if (st == ST_OK)
 		st = recipe_check(r, open_model(o, r->raw), e);

@@ -59,6 +59,18 @@ test_branches(void)
 	tree_read(sampler_tree(s), after, &st);
 	CHECK(st.tok[4] == 7 && st.fixed[4], "a clamp holds to the end");
 	report_done(&r);
+	e = mem_calloc(1, sizeof *e);
+	e[0] = (struct edit){ .i = 6, .tok = 9, .clamp = -1 };
+	r = ask(s, (struct request){ .kind = RQ_EDIT, .node = after, .edit = e, .n_edit = 1 });
+	tree_read(sampler_tree(s), r.node, &st);
+	CHECK(st.cause[4] == CAUSE_CLAMP && st.cause[6] == CAUSE_EDIT && st.cause[7] == CAUSE_UNTOUCHED, "an edit leaves clamps alone");
+	report_done(&r);
+	e = mem_calloc(1, sizeof *e);
+	e[0] = (struct edit){ .i = 4, .tok = -1, .clamp = 0 };
+	r = ask(s, (struct request){ .kind = RQ_EDIT, .node = r.node, .edit = e, .n_edit = 1 });
+	tree_read(sampler_tree(s), r.node, &st);
+	CHECK(st.cause[4] == CAUSE_UNTOUCHED && !st.fixed[4] && st.tok[4] == 7, "a clamp can be taken off");
+	report_done(&r);
 
 	size_t before = tree_bytes(sampler_tree(s));
 	r = ask(s, (struct request){ .kind = RQ_FREE, .node = y });

@@ -43,6 +43,8 @@ apply_edit(struct state *s, const struct edit *ed, int V, struct error *e)
 		s->prob[ed->i] = 1;
 	} else if (ed->clamp == 0) {
 		s->fixed[ed->i] = 0;
+		if (s->cause[ed->i] == CAUSE_CLAMP)
+			s->cause[ed->i] = CAUSE_UNTOUCHED;
 	}
 	if (ed->again)
 		s->nonce[ed->i]++;
@@ -98,7 +100,8 @@ edit(struct sampler *s, struct pending *p, struct error *e)
 	struct node *n = p->r.node;
 
 	tree_read(s->tree, n, st);
-	memset(st->cause, CAUSE_UNTOUCHED, (size_t)st->S * (size_t)st->L);
+	for (int i = 0; i < st->S * st->L; i++)
+		st->cause[i] = st->fixed[i] ? CAUSE_CLAMP : CAUSE_UNTOUCHED;
 	enum status rc = apply_edits(st, &p->r, s->ema->V, e);
 	if (rc != ST_OK)
 		return rc;
