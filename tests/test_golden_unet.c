@@ -329,6 +329,27 @@ check_open(struct gold *k)
 	free(used);
 }
 
+/* A configuration that does not fit the tensors ends with one line. */
+static void
+check_damaged(const struct gold *k)
+{
+	struct config *c = &k->ck->config, good = *c;
+	int wrong = 0;
+
+	for (int i = 0; i < 8; i++) {
+		struct error e = { 0 };
+		struct model *m = NULL;
+		int *const field[] = { &c->ch, &c->num_res_blocks, &c->num_scales, &c->ch_mult[0], &c->attn_scale, &c->time_embed_dim,
+			&c->length, &c->ch_mult[1] };
+		*c = good;
+		*field[i] += i == 6 ? 3 : 1;
+		wrong += model_check(k->ck, &e) != ST_CKPT || strchr(e.msg, '\n') || model_open(k->ck, false, k->pool, &m, &e) != ST_CKPT;
+		model_free(m);
+	}
+	*c = good;
+	CHECK(wrong == 0, "%s: %d configurations that do not fit were let through", k->name, wrong);
+}
+
 static bool
 read_inputs(struct gold *k)
 {
@@ -372,6 +393,7 @@ check_case(const char *golden, const char *checkpoint)
 					check_path(&k);
 			}
 			check_open(&k);
+			check_damaged(&k);
 		}
 		pool_free(k.pool);
 		ckpt_close(k.ck);

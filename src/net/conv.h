@@ -24,6 +24,9 @@ struct conv {
 	const float *bias;
 };
 
+/* For x->n samples. */
+void conv_lay_out(const struct exec *x, const struct net_op *op, struct conv *c);
+
 /* What item number `item` is: samples, rows and columns (a multiple of the
  * panel's width) and where they begin. */
 struct conv_item { int sample, samples, y, rows, col, end; };

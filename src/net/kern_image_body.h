@@ -20,12 +20,13 @@ typedef int64_t vl __attribute__((vector_size(VW * 4)));
 #define MOMENT_ROWS 64
 
 /* Sums over a block of rows of VW columns, in two passes over what is in
- * cache, then joined to the sums so far (Chan, Golub, LeVeque 1983). */
+ * cache, then joined to the sums so far (Chan, Golub, LeVeque 1983).  The sum
+ * of the deviations makes up for the rounding of the block's mean. */
 KERN void
 moment_block(int seen, int rows, const float *x, size_t ld, double *mean, double *m2)
 {
-	vf s = SPLAT(0.f), q = SPLAT(0.f);
-	float sum[VW], sq[VW];
+	vf s = SPLAT(0.f), q = SPLAT(0.f), rest = SPLAT(0.f);
+	float sum[VW], sq[VW], off[VW];
 
 	for (int i = 0; i < rows; i++)
 		s += LOAD(x + (size_t)i * ld);
@@ -33,13 +34,15 @@ moment_block(int seen, int rows, const float *x, size_t ld, double *mean, double
 	for (int i = 0; i < rows; i++) {
 		vf d = LOAD(x + (size_t)i * ld) - s;
 		q += d * d;
+		rest += d;
 	}
 	STORE(sum, s);
 	STORE(sq, q);
+	STORE(off, rest);
 	for (int l = 0; l < VW; l++) {
-		double d = (double)sum[l] - mean[l], share = (double)rows / (seen + rows);
+		double o = (double)off[l] / rows, d = (double)sum[l] + o - mean[l], share = (double)rows / (seen + rows);
 		mean[l] += d * share;
-		m2[l] += (double)sq[l] + d * d * seen * share;
+		m2[l] += (double)sq[l] - o * o * rows + d * d * seen * share;
 	}
 }
 

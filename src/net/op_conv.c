@@ -59,8 +59,8 @@ direct_shape(struct conv *c, int n)
 	c->lda = (size_t)round_up(c->k, 16) + 16;
 }
 
-static void
-lay_out(const struct exec *x, const struct net_op *op, struct conv *c)
+void
+conv_lay_out(const struct exec *x, const struct net_op *op, struct conv *c)
 {
 	int step = op->dim[CONV_STEP];
 
@@ -100,7 +100,7 @@ op_conv_scratch(const struct exec *x, const struct net_op *op)
 {
 	struct conv c;
 
-	lay_out(x, op, &c);
+	conv_lay_out(x, op, &c);
 	if (c.winograd)
 		return winograd_scratch(&c);
 	return input_floats(&c) + column_floats(&c) + pixels_of(&c) * (size_t)c.strip;
@@ -260,7 +260,7 @@ op_conv(struct exec *x, const struct net_op *op, struct error *e)
 	struct conv c;
 	enum status st;
 
-	lay_out(x, op, &c);
+	conv_lay_out(x, op, &c);
 	if ((st = weights_conv(x->w, op->par[PAR_W], c.winograd, x->pool, x->cancel, &c.b, e)) != ST_OK ||
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &c.bias, e)) != ST_OK)
 		return st;
