@@ -216,11 +216,12 @@ test_company(const char *path, int side, int mult, const char *what)
 		if (t)
 			CHECK(same && memcmp(all, other, SAMPLES * n * sizeof *all) == 0, "%s, %s: %d threads as 1%s", path, what, threads[t],
 				t == 2 ? ", every value kept" : "");
-		for (size_t i = 0; i < SAMPLES; i++) {
+		for (size_t i = 0; t < 2 && i < SAMPLES; i++) {
 			same &= s.m->trunk(s.m, 1, tok + L * i, sigma + i, label + i, other, NULL, NULL) == ST_OK;
 			same &= memcmp(all + i * n, other, n * sizeof *all) == 0;
 		}
-		CHECK(same, "%s, %s, %d threads: a sample alone as among seven", path, what, threads[t]);
+		if (t < 2)
+			CHECK(same, "%s, %s, %d threads: a sample alone as among seven", path, what, threads[t]);
 		tear_down(&s);
 	}
 	free(tok);
