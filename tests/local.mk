@@ -5,6 +5,7 @@ include tests/text.mk
 include tests/net.mk
 include tests/unet.mk
 include tests/psi.mk
+include tests/train.mk
 include tests/run.mk
 include tests/ui.mk
 include tests/doc.mk
