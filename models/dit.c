@@ -74,7 +74,8 @@ static int
 condition(const struct config *c, struct net *net)
 {
 	int cond = c->cond_dim;
-	int w0 = matrix(net, cond, SIGMA_WIDTH, "sigma_map.mlp.0.weight"), b0 = vector(net, cond, "sigma_map.mlp.0.bias");
+	int w0 = matrix(net, cond, SIGMA_WIDTH, "sigma_map.mlp.0.weight"),
+	    b0 = vector(net, cond, "sigma_map.mlp.0.bias");
 	int w2 = matrix(net, cond, cond, "sigma_map.mlp.2.weight"), b2 = vector(net, cond, "sigma_map.mlp.2.bias");
 	struct net_op time = net_op_init(NET_TIME);
 
@@ -163,7 +164,8 @@ static void
 output(const struct config *c, struct net *net, int h, int cond)
 {
 	int d = c->hidden, m = -1, norm = vector(net, d, "output_layer.norm_final.weight");
-	int w = matrix(net, c->vocab, d, "output_layer.linear.weight"), bias = vector(net, c->vocab, "output_layer.linear.bias");
+	int w = matrix(net, c->vocab, d, "output_layer.linear.weight"),
+	    bias = vector(net, c->vocab, "output_layer.linear.bias");
 
 	if (cond >= 0) {
 		int ada = matrix(net, 2 * d, c->cond_dim, "output_layer.adaLN_modulation.weight");
@@ -183,10 +185,13 @@ output(const struct config *c, struct net *net, int h, int cond)
 static enum status
 check(const struct config *c, struct error *e)
 {
-	if (c->hidden < 1 || c->hidden > MOST / 6 || c->vocab < 2 || c->vocab > MOST || c->length < 1 || c->length > MOST)
-		return error_set(e, ST_CKPT, "hidden_size %d, vocabulary %d, length %d make no network", c->hidden, c->vocab, c->length);
+	if (c->hidden < 1 || c->hidden > MOST / 6 || c->vocab < 2 || c->vocab > MOST || c->length < 1 ||
+		c->length > MOST)
+		return error_set(e, ST_CKPT, "hidden_size %d, vocabulary %d, length %d make no network", c->hidden,
+			c->vocab, c->length);
 	if (c->n_heads < 1 || c->hidden % c->n_heads != 0 || c->hidden / c->n_heads % 2 != 0)
-		return error_set(e, ST_CKPT, "n_heads %d does not divide hidden_size %d into even parts (--heads N)", c->n_heads, c->hidden);
+		return error_set(e, ST_CKPT, "n_heads %d does not divide hidden_size %d into even parts (--heads N)",
+			c->n_heads, c->hidden);
 	if (c->n_blocks < 1 || c->n_blocks > 100000)
 		return error_set(e, ST_CKPT, "n_blocks %d makes no network", c->n_blocks);
 	if (!c->causal && (c->cond_dim < 1 || c->cond_dim > MOST))

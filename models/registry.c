@@ -110,8 +110,8 @@ model_open(const struct ckpt *c, bool raw, struct pool *pool, struct model **out
 	if (st == ST_OK)
 		st = describe(c, &net, e);
 	if (st == ST_OK)
-		st = net_model_new(net, ema ? c->ema : c->raw, ema ? c->n_ema : c->n_raw, ema ? "EMA weights" : "weights",
-		                   kern_best(), pool, false, out, e);
+		st = net_model_new(net, ema ? c->ema : c->raw, ema ? c->n_ema : c->n_raw,
+			ema ? "EMA weights" : "weights", kern_best(), pool, false, out, e);
 	if (st != ST_OK)
 		return st;
 	struct model *m = *out;
@@ -120,7 +120,8 @@ model_open(const struct ckpt *c, bool raw, struct pool *pool, struct model **out
 	m->subs_masking = c->config.subs_masking == 1;
 	m->bos_fixed = c->config.ignore_bos == 1;
 	m->bos = bos_of(&c->config);
-	m->alpha = (struct alpha){ c->config.schedule == SCHEDULE_COSINE ? ALPHA_COSINE : ALPHA_LOGLINEAR, c->config.eps };
+	m->alpha =
+		(struct alpha){ c->config.schedule == SCHEDULE_COSINE ? ALPHA_COSINE : ALPHA_LOGLINEAR, c->config.eps };
 	m->has_raw_and_ema = c->n_ema > 0;
 	m->weights = c->n_ema > 0 && !ema;
 	return ST_OK;

@@ -9,7 +9,7 @@
 #define MOST_LENGTH (3 * 1024 * 1024)
 #define MOST_BLOCKS 64
 #define MOST_SKIPS (CONFIG_SCALES * (MOST_BLOCKS + 1) + 1)
-#define TOGETHER 8              /* samples in one pass: enough that the weights of small images are read once for many */
+#define TOGETHER 8 /* samples in one pass: enough that the weights of small images are read once for many */
 
 /* The network as far as it is described. */
 struct unet {
@@ -82,7 +82,8 @@ add(const struct unet *u, struct net_op *op, int h)
 
 /* Group norm of x (and cat), `channels` in all: what the next convolution applies. */
 static int
-group_norm(const struct unet *u, int x, int cat, int channels, int gamma, int beta, const char *module, int i, const char *what)
+group_norm(const struct unet *u, int x, int cat, int channels, int gamma, int beta, const char *module, int i,
+	const char *what)
 {
 	struct net_op op = net_op_init(NET_GROUP);
 
@@ -117,7 +118,8 @@ time_embedding(struct unet *u)
 	struct net *net = u->net;
 	int t = c->time_embed_dim, wide = 4 * t;
 	int w0 = matrix(net, wide, t, "temb_modules", 0, "weight"), b0 = vector(net, wide, "temb_modules", 0, "bias");
-	int w1 = matrix(net, wide, wide, "temb_modules", 1, "weight"), b1 = vector(net, wide, "temb_modules", 1, "bias");
+	int w1 = matrix(net, wide, wide, "temb_modules", 1, "weight"),
+	    b1 = vector(net, wide, "temb_modules", 1, "bias");
 	struct net_op op = net_op_init(NET_TIME);
 
 	op.factor = c->time_scale_factor;
@@ -126,7 +128,8 @@ time_embedding(struct unet *u)
 	op.dim[TIME_SINE_FIRST] = 1;
 	int v = append(net, op, net_value(net, t, true, "time_embedding"));
 	v = append(net, linear(v, w0, b0, t, wide, AFTER_SILU), net_value(net, wide, true, "temb_hidden"));
-	v = append(net, linear(v, w1, b1, wide, wide, AFTER_NONE), net_value(net, wide, true, net->classes ? "temb_sigma" : "temb"));
+	v = append(net, linear(v, w1, b1, wide, wide, AFTER_NONE),
+		net_value(net, wide, true, net->classes ? "temb_sigma" : "temb"));
 	if (net->classes) {
 		op = net_op_init(NET_LABEL);
 		op.in[IN_X] = v;
@@ -159,7 +162,8 @@ res_block(struct unet *u, int cat, int cat_width, int n, const char *module, int
 	int w0 = kernel(net, n, k, module, i, "conv0.weight"), b0 = vector(net, n, module, i, "conv0.bias");
 
 	if (u->temb >= 0) {
-		int w = matrix(net, n, u->temb_width, module, i, "dense0.weight"), b = vector(net, n, module, i, "dense0.bias");
+		int w = matrix(net, n, u->temb_width, module, i, "dense0.weight"),
+		    b = vector(net, n, module, i, "dense0.bias");
 		struct net_op op = linear(u->temb, w, b, u->temb_width, n, AFTER_NONE);
 		op.before = BEFORE_SILU;
 		row = append(net, op, net_value(net, n, true, "%s.%d.dense0", module, i));
@@ -194,9 +198,11 @@ res_block(struct unet *u, int cat, int cat_width, int n, const char *module, int
 static void
 attn_block(struct unet *u, const char *module, int i)
 {
-	static const char *const name[3][2] = { { "NIN_0.W", "NIN_0.b" }, { "NIN_1.W", "NIN_1.b" }, { "NIN_2.W", "NIN_2.b" } };
+	static const char *const name[3][2] = { { "NIN_0.W", "NIN_0.b" }, { "NIN_1.W", "NIN_1.b" },
+		{ "NIN_2.W", "NIN_2.b" } };
 	struct net *net = u->net;
-	int n = u->width, gamma = vector(net, n, module, i, "GroupNorm_0.weight"), beta = vector(net, n, module, i, "GroupNorm_0.bias");
+	int n = u->width, gamma = vector(net, n, module, i, "GroupNorm_0.weight"),
+	    beta = vector(net, n, module, i, "GroupNorm_0.bias");
 	int norm = group_norm(u, u->h, -1, n, gamma, beta, module, i, ".norm");
 	int qkv = pixel_value(u, 3 * n, u->side, module, i, ".qkv");
 	struct net_op op;
@@ -223,7 +229,8 @@ attn_block(struct unet *u, const char *module, int i)
 static void
 resample(struct unet *u, int step, const char *module, int i)
 {
-	int w = kernel(u->net, u->width, u->width, module, i, "conv.weight"), b = vector(u->net, u->width, module, i, "conv.bias");
+	int w = kernel(u->net, u->width, u->width, module, i, "conv.weight"),
+	    b = vector(u->net, u->width, module, i, "conv.bias");
 	struct net_op op = conv(u->h, w, b, u->width, u->width, u->side, 3);
 
 	op.dim[CONV_STEP] = step;
@@ -302,7 +309,8 @@ check_channels(const struct config *c, int side, struct error *e)
 	if (!ok)
 		return error_set(e, ST_CKPT, "ch %d and ch_mult do not divide into groups for group norm", c->ch);
 	if (side % (1 << (c->num_scales - 1)) != 0)
-		return error_set(e, ST_CKPT, "num_scales %d: pictures of %dx%d cannot be halved so often", c->num_scales, side, side);
+		return error_set(e, ST_CKPT, "num_scales %d: pictures of %dx%d cannot be halved so often",
+			c->num_scales, side, side);
 	return ST_OK;
 }
 
@@ -316,9 +324,12 @@ check(const struct config *c, int *side, struct error *e)
 	while (3 * s * s < c->length)
 		s++;
 	if (3 * s * s != c->length)
-		return error_set(e, ST_CKPT, "length %d is not that of a square picture of 3 channels (--length N)", c->length);
-	if (c->num_scales < 1 || c->num_scales > CONFIG_SCALES || c->num_res_blocks < 1 || c->num_res_blocks > MOST_BLOCKS)
-		return error_set(e, ST_CKPT, "num_scales %d, num_res_blocks %d make no U-Net", c->num_scales, c->num_res_blocks);
+		return error_set(e, ST_CKPT, "length %d is not that of a square picture of 3 channels (--length N)",
+			c->length);
+	if (c->num_scales < 1 || c->num_scales > CONFIG_SCALES || c->num_res_blocks < 1 ||
+		c->num_res_blocks > MOST_BLOCKS)
+		return error_set(e, ST_CKPT, "num_scales %d, num_res_blocks %d make no U-Net", c->num_scales,
+			c->num_res_blocks);
 	if (c->ch < 1 || c->ch > MOST_CHANNELS)
 		return error_set(e, ST_CKPT, "ch %d makes no U-Net", c->ch);
 	if (c->unet_time && (c->time_embed_dim < 4 || c->time_embed_dim % 2 != 0 || c->time_embed_dim > MOST_CHANNELS))
@@ -326,7 +337,8 @@ check(const struct config *c, int *side, struct error *e)
 	if (c->label_cond == 1 && (c->classes < 1 || c->classes > MOST_LENGTH))
 		return error_set(e, ST_CKPT, "a label table, but %d classes", c->classes);
 	if (c->label_cond == 1 && !c->unet_time)
-		return error_set(e, ST_CKPT, "a label table, but model.time_conditioning is off: labels go in with the time");
+		return error_set(e, ST_CKPT,
+			"a label table, but model.time_conditioning is off: labels go in with the time");
 	*side = s;
 	return check_channels(c, s, e);
 }
@@ -379,8 +391,10 @@ unet_describe(const struct config *c, struct net *net, struct error *e)
 
 	if (st != ST_OK)
 		return st;
-	int gamma = vector(net, end.width, "output_modules", 0, "weight"), beta = vector(net, end.width, "output_modules", 0, "bias");
-	int w = kernel(net, 6, end.width, "output_modules", 1, "weight"), b = vector(net, 6, "output_modules", 1, "bias");
+	int gamma = vector(net, end.width, "output_modules", 0, "weight"),
+	    beta = vector(net, end.width, "output_modules", 0, "bias");
+	int w = kernel(net, 6, end.width, "output_modules", 1, "weight"),
+	    b = vector(net, 6, "output_modules", 1, "bias");
 	struct net_op op = conv(end.value, w, b, end.width, 6, end.side, 3);
 	op.in[IN_MOD] = group_norm(&u, end.value, -1, end.width, gamma, beta, "output_modules", 0, ".norm");
 	op.before = BEFORE_GROUPNORM_SILU;

@@ -155,8 +155,8 @@ show_progress(void *arg, const struct sample_progress *p)
 
 	if (p->eta >= 0)
 		snprintf(eta, sizeof eta, "  %d:%02d left", (int)p->eta / 60, (int)p->eta % 60);
-	int n = snprintf(line, sizeof line, "sample %d-%d of %d  step %d/%d%s", p->first + 1, p->first + p->samples, p->total,
-	                 p->step, p->steps, eta);
+	int n = snprintf(line, sizeof line, "sample %d-%d of %d  step %d/%d%s", p->first + 1, p->first + p->samples,
+		p->total, p->step, p->steps, eta);
 	fprintf(stderr, "\r%s%*s", line, *width > n ? *width - n : 0, "");
 	fflush(stderr);
 	*width = n;
@@ -169,8 +169,9 @@ show_summary(const struct sample_summary *s, int width)
 
 	fprintf(stderr, "\r%*s\r", width, "");
 	if (s->samples > 0)
-		fprintf(stderr, "%d sample%s in %.1f s: entropy %.2f, %.1f network calls, %.0f head rows each\n", s->samples,
-		        s->samples == 1 ? "" : "s", s->seconds, s->entropy, (double)s->nfe / n, (double)s->rows / n);
+		fprintf(stderr, "%d sample%s in %.1f s: entropy %.2f, %.1f network calls, %.0f head rows each\n",
+			s->samples, s->samples == 1 ? "" : "s", s->seconds, s->entropy, (double)s->nfe / n,
+			(double)s->rows / n);
 }
 
 static enum status
@@ -182,7 +183,8 @@ sample(const struct settings *s, const struct opened *o, struct outfile *out, st
 	bool tty = isatty(STDERR_FILENO);
 	int width = 0;
 	struct sample_setup setup = { .o = o, .count = (int)settings_int(s, OPT_COUNT_N, 1),
-		.batch = (int)settings_int(s, OPT_BATCH, 0), .jsonl = format && strcmp(format, "jsonl") == 0, .out = out,
+		.batch = (int)settings_int(s, OPT_BATCH, 0), .jsonl = format && strcmp(format, "jsonl") == 0,
+		.out = out,
 		.progress = tty ? show_progress : NULL, .arg = &width, .stop = &interrupted };
 	enum status st = recipe_for(s, o, &setup.recipe, e);
 
@@ -231,7 +233,8 @@ static int
 show(const struct settings *s, const struct opened *o, struct sampler *sampler, const struct recipe *r, struct error *e)
 {
 	const char *slash = strrchr(o->path, '/'), *theme = settings_text(s, OPT_THEME);
-	struct app_setup setup = { .ckpt = o->ckpt, .model = o->ema, .model_raw = o->raw, .tok = o->tok, .sampler = sampler,
+	struct app_setup setup = { .ckpt = o->ckpt, .model = o->ema, .model_raw = o->raw, .tok = o->tok,
+		.sampler = sampler,
 		.recipe = *r, .name = slash && slash[1] ? slash + 1 : o->path, .tok_note = o->tok_note };
 	struct term_options t = { .no_probe = settings_flag(s, OPT_NO_PROBE), .plain = settings_flag(s, OPT_PLAIN),
 		.mouse = settings_flag(s, OPT_MOUSE), .theme = theme ? theme : "auto",
@@ -363,7 +366,8 @@ run_probe(const struct settings *s)
 	enum status st = need_file(s, &e);
 
 	if (st == ST_OK && (!setup.in || !setup.out))
-		st = error_set(&e, ST_USAGE, "which %s? (--%s FILE)", setup.in ? "output" : "input", setup.in ? "out" : "in");
+		st = error_set(&e, ST_USAGE, "which %s? (--%s FILE)", setup.in ? "output" : "input",
+			setup.in ? "out" : "in");
 	if (st == ST_OK)
 		st = open_for(s, &o, &e);
 	if (st == ST_OK) {

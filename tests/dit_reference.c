@@ -42,9 +42,11 @@ random_weights_init(struct random_weights *w, const struct net *net, uint64_t se
 			noise_words(&r, STAGE_DATA, 0, (int)(n - at < 65536 ? n - at : 65536), word + at);
 		}
 		for (size_t k = 0; k < n; k++)
-			f[k] = (float)(size * (2 * ((double)word[k] + .5) * 0x1p-32 - 1) + (strstr(p->name, "norm") ? 1 : 0));
+			f[k] = (float)(size * (2 * ((double)word[k] + .5) * 0x1p-32 - 1) +
+				(strstr(p->name, "norm") ? 1 : 0));
 		free(word);
-		w->t[i] = (struct tensor){ .name = p->name, .dtype = dtype, .ndim = p->ndim, .data = (const uint8_t *)f };
+		w->t[i] = (struct tensor){ .name = p->name, .dtype = dtype, .ndim = p->ndim,
+			.data = (const uint8_t *)f };
 		int64_t stride = 1;
 		for (int d = p->ndim - 1; d >= 0; d--) {
 			w->t[i].dim[d] = p->dim[d];
@@ -69,7 +71,8 @@ random_weights_done(struct random_weights *w)
 struct config
 dit_config(int V, int L, int d, int blocks, int heads, int cond, int classes)
 {
-	struct config c = { .algo = ALGO_DUO, .backbone = BACKBONE_DIT, .vocab = V, .length = L, .hidden = d, .n_blocks = blocks,
+	struct config c = { .algo = ALGO_DUO, .backbone = BACKBONE_DIT, .vocab = V, .length = L, .hidden = d,
+		.n_blocks = blocks,
 		.n_heads = heads, .cond_dim = cond, .causal = cond == 0, .timed = cond > 0, .label_cond = classes > 0,
 		.classes = classes, .mask = -1, .eps = 1e-3, .schedule = SCHEDULE_LOGLINEAR };
 
@@ -103,7 +106,8 @@ par(const struct table *t, const char *name)
 
 /* out [rows,n] = x [rows,k] W^T + bias */
 static void
-linear(const struct table *t, const char *weight, const char *bias, int rows, int n, int k, const double *x, double *out)
+linear(const struct table *t, const char *weight, const char *bias, int rows, int n, int k, const double *x,
+	double *out)
 {
 	double *w = par(t, weight), *b = bias ? par(t, bias) : NULL;
 
@@ -125,8 +129,8 @@ silu(double x)
 }
 
 static void
-norm(const struct table *t, const char *weight, int rows, int d, const double *x, const double *shift, const double *scale,
-	double *out)
+norm(const struct table *t, const char *weight, int rows, int d, const double *x, const double *shift,
+	const double *scale, double *out)
 {
 	double *w = par(t, weight);
 
@@ -173,7 +177,8 @@ attend(int L, int heads, int hd, bool causal, const double *qkv, double *out)
 			for (int k = 0; k < keys; k++) {
 				p[k] = 0;
 				for (int i = 0; i < hd; i++)
-					p[k] += qkv[q * 3 * d + h * hd + i] * qkv[k * 3 * d + d + h * hd + i] / sqrt(hd);
+					p[k] += qkv[q * 3 * d + h * hd + i] * qkv[k * 3 * d + d + h * hd + i] /
+						sqrt(hd);
 				top = fmax(top, p[k]);
 			}
 			for (int k = 0; k < keys; k++)
@@ -193,7 +198,8 @@ block(const struct config *c, const struct table *t, const double *cond, double 
 {
 	int d = c->hidden, L = c->length;
 	size_t n = (size_t)L * (size_t)d;
-	double *a = malloc(n * sizeof *a), *wide = malloc(4 * n * sizeof *wide), *m = malloc((size_t)(6 * d) * sizeof *m);
+	double *a = malloc(n * sizeof *a), *wide = malloc(4 * n * sizeof *wide),
+	       *m = malloc((size_t)(6 * d) * sizeof *m);
 
 	if (cond)
 		linear(t, "adaLN_modulation.weight", "adaLN_modulation.bias", 1, 6 * d, c->cond_dim, cond, m);
@@ -270,7 +276,8 @@ dit_reference(const struct config *c, const struct random_weights *w, const int3
 		block(c, &t, cond, h);
 	t.block = -1;
 	if (cond)
-		linear(&t, "output_layer.adaLN_modulation.weight", "output_layer.adaLN_modulation.bias", 1, 2 * d, c->cond_dim, cond, m);
+		linear(&t, "output_layer.adaLN_modulation.weight", "output_layer.adaLN_modulation.bias", 1, 2 * d,
+			c->cond_dim, cond, m);
 	norm(&t, "output_layer.norm_final.weight", L, d, h, m, cond ? m + d : NULL, f);
 	linear(&t, "output_layer.linear.weight", "output_layer.linear.bias", L, c->vocab, d, f, logit);
 	if (feature)

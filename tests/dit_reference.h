@@ -24,7 +24,7 @@ struct config dit_config(int V, int L, int d, int blocks, int heads, int cond, i
 
 /* One sample: tok [L], or mixtures x [L,V] of embedding rows if tok is NULL.
  * feature [L,d] may be NULL, logit [L,V]. */
-void dit_reference(const struct config *c, const struct random_weights *w, const int32_t *tok, const double *x, double sigma,
-	int label, double *feature, double *logit);
+void dit_reference(const struct config *c, const struct random_weights *w, const int32_t *tok, const double *x,
+	double sigma, int label, double *feature, double *logit);
 
 #endif

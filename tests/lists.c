@@ -375,7 +375,8 @@ int
 main(int argc, char **argv)
 {
 	static const struct { const char *form, *name; void (*print)(void); } table[] = {
-		{ "mdoc", "options", options_mdoc }, { "mdoc", "commands", commands_mdoc }, { "mdoc", "knobs", knobs_mdoc },
+		{ "mdoc", "options", options_mdoc }, { "mdoc", "commands", commands_mdoc },
+		{ "mdoc", "knobs", knobs_mdoc },
 		{ "mdoc", "presets", presets_mdoc }, { "mdoc", "causes", causes_mdoc },
 		{ "bash", "words", bash_words }, { "zsh", "words", zsh_words },
 	};

@@ -77,19 +77,19 @@ LC_ALL=C awk -v columns="$scratch/columns" -v blanks="$scratch/blanks" '
 	FNR == 1 { over(last, lines); last = FILENAME }
 	{ lines = FNR }
 	FILENAME !~ /\.md$/ && /[ \t]$/ { print FILENAME ":" FNR >blanks }
-	FILENAME ~ /\.md$/ || FILENAME ~ /^man\// { next }
+	FILENAME !~ /\.[ch]$/ { next }
 	{
 		n = 0
 		gsub(/[\200-\277]/, "")
 		m = split($0, part, "\t")
 		for (i = 1; i < m; i++)
 			n += 8 * int(length(part[i]) / 8 + 1)
-		if (n + length(part[m]) > 160)
+		if (n + length(part[m]) > 120)
 			print FILENAME ":" FNR ": " n + length(part[m]) " columns" >columns
 	}
 	END { over(last, lines) }' $(texts) >"$scratch/out"
 report "no source file above 600 lines" "$scratch/out"
-report "no line above 160 columns" "$scratch/columns"
+report "no line above 120 columns" "$scratch/columns"
 report "no blanks at the end of a line" "$scratch/blanks"
 
 for f in $(texts); do

@@ -75,7 +75,8 @@ test_steps(void)
 	type(&b, "G");
 	CHECK(a->cursor.node->done, "G: the last state");
 	text_now(&b, first);
-	CHECK(strstr(SENTENCE, "quick") && strstr(first, "quick"), "the sample says what the model knows: %.40s", first);
+	CHECK(strstr(SENTENCE, "quick") && strstr(first, "quick"), "the sample says what the model knows: %.40s",
+		first);
 	type(&b, "4g3S");
 	CHECK(a->cursor.node->step == 1, "4g3S");
 	type(&b, "9S");
@@ -186,7 +187,8 @@ test_knobs(void)
 	CHECK(command(&b, "set steps 90") && p->held, "more steps are laid out over the rest");
 	type(&b, "f");
 	CHECK(a->cursor.node->done && node_steps(a->cursor.node) == 90, "and run");
-	CHECK(command(&b, "set kappa .7") && p->held && !p->preview && strstr(a->message, "go back"), "at the end: %s", a->message);
+	CHECK(command(&b, "set kappa .7") && p->held && !p->preview && strstr(a->message, "go back"), "at the end: %s",
+		a->message);
 	type(&b, "g");
 	CHECK(p->held && p->preview, "at the first state it is previewed");
 	type(&b, "3s");
@@ -222,7 +224,8 @@ test_focus(void)
 	type(&b, "<Up>");
 	CHECK(!a->priv->held, "up takes it back: nothing is held");
 	type(&b, "<Right>");
-	CHECK(strcmp(recipe_knob(a->knob)->name, "steps") == 0, "right: the next knob of the bar (no cfg without labels)");
+	CHECK(strcmp(recipe_knob(a->knob)->name, "steps") == 0,
+		"right: the next knob of the bar (no cfg without labels)");
 	type(&b, "<Tab>");
 	CHECK(a->focus == FOCUS_TIMELINE, "Tab: timeline");
 	type(&b, "<Right><Right><Left>");
@@ -257,13 +260,15 @@ test_runs(void)
 	CHECK(command(&b, "seed 7") && run_of(a, a->cursor.node) == 1, "seed 7: the run that was there");
 	type(&b, "30g");
 	CHECK(a->cursor.node == first, "with its states");
-	CHECK(command(&b, "sample 3") && a->recipe.first == 2 && run_of(a, a->cursor.node) == 3, "sample 3: a run of its own");
+	CHECK(command(&b, "sample 3") && a->recipe.first == 2 && run_of(a, a->cursor.node) == 3,
+		"sample 3: a run of its own");
 	CHECK(!command(&b, "weights raw"), "no raw weights: refused");
 	CHECK(command(&b, "preset ancestral") && a->priv->held, "preset ancestral acts from here");
 	type(&b, "3s");
 	branch_name(a, branch_of(a, a->cursor.node), name);
 	CHECK(strcmp(name, "a") == 0, "nothing was there to branch from");
-	CHECK(command(&b, "recipe psi steps=20 seed=9") && a->cursor.node->step == 0 && a->recipe.seed == 9, "recipe LINE");
+	CHECK(command(&b, "recipe psi steps=20 seed=9") && a->cursor.node->step == 0 && a->recipe.seed == 9,
+		"recipe LINE");
 	type(&b, "T");
 	CHECK(app_view(a->view) == &view_tree, "T: the tree");
 	type(&b, "<Home><Up><Up><Up><Up><End><Enter>");
@@ -271,7 +276,8 @@ test_runs(void)
 	type(&b, "10g:set kappa .5<Enter>5s");
 	CHECK(branch_of(a, a->cursor.node) >= 0, "a branch from step 10 on");
 	type(&b, "T<Up><Up><Up><Up><Up><Home><Right><Right><Enter>");
-	CHECK(a->cursor.node->step == 2 && branch_of(a, a->cursor.node) == -1, "step 2 of branch a, chosen in the tree");
+	CHECK(a->cursor.node->step == 2 && branch_of(a, a->cursor.node) == -1,
+		"step 2 of branch a, chosen in the tree");
 	type(&b, "20s");
 	CHECK(a->cursor.node->step == 22 && branch_of(a, a->cursor.node) == -1, "goes on along branch a");
 	bench_close(&b);
@@ -290,7 +296,8 @@ test_samples(void)
 	type(&b, "8s");
 	n = a->cursor.node;
 	text_now(&b, one);
-	CHECK(command(&b, "sample 2") && a->cursor.sample == 1 && a->cursor.node == n, "sample 2 is looked at, no new run");
+	CHECK(command(&b, "sample 2") && a->cursor.sample == 1 && a->cursor.node == n,
+		"sample 2 is looked at, no new run");
 	text_now(&b, two);
 	CHECK(strcmp(one, two) != 0, "and is another one");
 	for (int i = 0; i < COLOUR_COUNT; i++) {
@@ -367,7 +374,8 @@ test_stop(void)
 	b.model.slow_ms = 20;
 	app_command(a, "step 5", NULL);
 	app_command(a, "set kappa .6", NULL);
-	CHECK(settle(&b) && a->cursor.node->step == before + 6, "a knob turned while steps run: they go on, no more of them");
+	CHECK(settle(&b) && a->cursor.node->step == before + 6,
+		"a knob turned while steps run: they go on, no more of them");
 	CHECK(a->cursor.node->on->r.zone[0].value == .6 && !a->priv->held, "with it");
 	bench_close(&b);
 }
@@ -439,12 +447,14 @@ test_commands(void)
 		CHECK(b.app->view == 0 || i == 0, "Esc goes back");
 	}
 	for (int i = 0; i < CMD_COUNT; i++)
-		if (strcmp(command_list[i].args, "") != 0 && command_list[i].id != CMD_KEYS && command_list[i].id != CMD_WAIT) {
+		if (strcmp(command_list[i].args, "") != 0 && command_list[i].id != CMD_KEYS &&
+			command_list[i].id != CMD_WAIT) {
 			char line[64];
 
 			e.msg[0] = 0;
 			snprintf(line, sizeof line, "%s no-such-thing", command_list[i].name);
-			if (command_list[i].id == CMD_WRITE || command_list[i].id == CMD_COPY || command_list[i].id == CMD_HELP)
+			if (command_list[i].id == CMD_WRITE || command_list[i].id == CMD_COPY ||
+				command_list[i].id == CMD_HELP)
 				continue;
 			CHECK(app_command(b.app, line, &e) != ST_OK && *e.msg, "%s: %s", line, e.msg);
 		}
@@ -456,12 +466,13 @@ test_commands(void)
 static void
 test_random(bool masked)
 {
-	static const char *const keys[] = { "s", "S", ".", ",", "<Tab>", "<S-Tab>", "<Up>", "<Down>", "<Left>", "<Right>", "g", "G", "n",
-		"N", "u", "<C-r>", "t", "v", "<Esc>", "T", "<Enter>", "<Home>", "<End>", "<Backspace>", "[", "]", "+", "-", "<Space>",
-		"<C-c>", "3", "f", "C", "y", "R", "<PgDn>", "<F2>", "<F6>", "<Click:30,10>", "<Drag:20,4>", "<Click:40,19>",
-		"<Click:30,22>", "<WheelDown>" };
-	static const char *const commands[] = { "set kappa .8", "set steps 40", "set top-p .7", "seed 5", "seed 7", "layout", "sample",
-		"preset pc", "preset cap-0.01", "restart", "colour difference", "goto 17", "set temperature 1.5", "view sample" };
+	static const char *const keys[] = { "s", "S", ".", ",", "<Tab>", "<S-Tab>", "<Up>", "<Down>", "<Left>",
+		"<Right>", "g", "G", "n", "N", "u", "<C-r>", "t", "v", "<Esc>", "T", "<Enter>", "<Home>", "<End>",
+		"<Backspace>", "[", "]", "+", "-", "<Space>", "<C-c>", "3", "f", "C", "y", "R", "<PgDn>", "<F2>",
+		"<F6>", "<Click:30,10>", "<Drag:20,4>", "<Click:40,19>", "<Click:30,22>", "<WheelDown>" };
+	static const char *const commands[] = { "set kappa .8", "set steps 40", "set top-p .7", "seed 5", "seed 7",
+		"layout", "sample", "preset pc", "preset cap-0.01", "restart", "colour difference", "goto 17",
+		"set temperature 1.5", "view sample" };
 	struct bench b;
 	struct app *a;
 	unsigned r = masked ? 7 : 11;
@@ -489,7 +500,8 @@ test_random(bool masked)
 		}
 		if ((r >> 5) % 4 == 0)
 			free(screen(&b, (r >> 7) % 2 ? 80 : 40, (r >> 7) % 2 ? 24 : 12, true, false));
-		outside += a->cursor.pos < 0 || a->cursor.pos >= SENT_L || a->cursor.sample != 0 || a->view >= app_view_count();
+		outside += a->cursor.pos < 0 || a->cursor.pos >= SENT_L || a->cursor.sample != 0 ||
+			a->view >= app_view_count();
 		astray += a->cursor.node != a->priv->line.at[a->priv->at] || a->cursor.reveal > a->priv->n_touched;
 	}
 	CHECK(outside == 0 && astray == 0, "1500 keys at random: the cursor is where it should be");
@@ -509,7 +521,8 @@ test_random(bool masked)
 static void
 test_sizes(void)
 {
-	static const int size[][2] = { { 1, 1 }, { 10, 3 }, { 40, 12 }, { 41, 13 }, { 80, 24 }, { 120, 40 }, { 300, 100 } };
+	static const int size[][2] = { { 1, 1 }, { 10, 3 }, { 40, 12 }, { 41, 13 }, { 80, 24 }, { 120, 40 },
+		{ 300, 100 } };
 	struct bench b;
 
 	bench_open(&b, false, NULL);

@@ -96,13 +96,16 @@ test_pool(int threads)
 	struct pool *p = pool_new(threads);
 	struct loop l = { .pool = p };
 
-	CHECK(pool_run(p, POOL_SAMPLE, 1000, add, &l, NULL) == ST_OK && l.sum == 499500, "%d threads: every item once", threads);
+	CHECK(pool_run(p, POOL_SAMPLE, 1000, add, &l, NULL) == ST_OK && l.sum == 499500, "%d threads: every item once",
+		threads);
 	l.sum = 0;
-	CHECK(pool_run(p, POOL_SAMPLE, 8, nested, &l, NULL) == ST_OK && l.sum == 8 * 45, "%d threads: nested loops", threads);
+	CHECK(pool_run(p, POOL_SAMPLE, 8, nested, &l, NULL) == ST_OK && l.sum == 8 * 45, "%d threads: nested loops",
+		threads);
 	struct cancel c = { 0 };
 	l.sum = 0;
 	l.cancel = &c;
-	CHECK(pool_run(p, POOL_SAMPLE, 100000, stop_at_five, &l, &c) == ST_CANCELLED && l.sum < 1000, "%d threads: cancel", threads);
+	CHECK(pool_run(p, POOL_SAMPLE, 100000, stop_at_five, &l, &c) == ST_CANCELLED && l.sum < 1000,
+		"%d threads: cancel", threads);
 	int calls = 0;
 	struct cancel b = { .between = count_between, .arg = &calls };
 	pool_run(p, POOL_SAMPLE, 500, add, &l, &b);
@@ -122,7 +125,8 @@ main(void)
 	test_pool(2);
 	test_pool(5);
 	error_set(&e, ST_CKPT, "%s", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x91\xa9 \xc2\x9b" "A \xff \xe2\x82");
-	CHECK(strcmp(e.msg, "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x91\xa9 ??A ? ??") == 0, "and hold no control characters and whole characters only");
+	CHECK(strcmp(e.msg, "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x91\xa9 ??A ? ??") == 0,
+		"and hold no control characters and whole characters only");
 	CHECK(error_set(&e, ST_CKPT, "a\nb %d", 3) == ST_CKPT && strcmp(e.msg, "a?b 3") == 0, "messages are one line");
 	error_prefix(&e, "file");
 	CHECK(strcmp(e.msg, "file: a?b 3") == 0, "prefix");

@@ -364,11 +364,14 @@ check_own(const char *path)
 
 	if (!CHECK(ckpt_open(path, NULL, &c, &e) == ST_OK, "%s opens %s", base_name(path), e.msg))
 		return;
-	if (CHECK(!write_own(c, own, &e) && !ckpt_open(own, NULL, &d, &e), "raw, EMA and moments in one file %s", e.msg)) {
+	if (CHECK(!write_own(c, own, &e) && !ckpt_open(own, NULL, &d, &e), "raw, EMA and moments in one file %s",
+		    e.msg)) {
 		CHECK(d->format == CKPT_OWN && d->n_raw == c->n_ema && d->n_ema == c->n_ema && d->config.step == 77 &&
-		    d->config.algo == c->config.algo && d->config.mask == c->config.mask, "both sets are found, moments are left");
+				d->config.algo == c->config.algo && d->config.mask == c->config.mask,
+			"both sets are found, moments are left");
 		for (int i = 0; i < c->n_ema; i++) {
-			const struct tensor *raw = ckpt_find(d, false, c->ema[i].name), *ema = ckpt_find(d, true, c->ema[i].name);
+			const struct tensor *raw = ckpt_find(d, false, c->ema[i].name),
+					    *ema = ckpt_find(d, true, c->ema[i].name);
 
 			same = same && raw && ema && same_values(raw, ckpt_find(c, false, c->ema[i].name)) &&
 			    same_values(ema, &c->ema[i]);

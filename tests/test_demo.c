@@ -113,7 +113,8 @@ jumping(const char *path, int32_t *out)
 			at = at->up;
 		if (draw(4) == 0)
 			steps(s, at, &other, 1);
-		ask(s, (struct request){ .kind = draw(2) ? RQ_PREVIEW : RQ_AHEAD, .node = at, .recipe = draw(2) ? r : other,
+		ask(s, (struct request){ .kind = draw(2) ? RQ_PREVIEW : RQ_AHEAD, .node = at,
+			.recipe = draw(2) ? r : other,
 			.compute = draw(2) });
 	}
 	tokens_of(s, steps(s, at, &r, INT_MAX), 1, o->ema->L, out);

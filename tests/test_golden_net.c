@@ -89,22 +89,24 @@ model_of(const struct gold *k, bool ema, bool keep)
 	if (st != ST_OK)
 		net_free(net);
 	else
-		st = net_model_new(net, ema ? k->ck->ema : k->ck->raw, ema ? k->ck->n_ema : k->ck->n_raw, "weights", kern_named(k->path),
-			k->pool, keep, &m, &e);
+		st = net_model_new(net, ema ? k->ck->ema : k->ck->raw, ema ? k->ck->n_ema : k->ck->n_raw, "weights",
+			kern_named(k->path), k->pool, keep, &m, &e);
 	CHECK(st == ST_OK, "%s, %s: model %s", k->name, k->path, e.msg);
 	return m;
 }
 
 /* Largest difference of logits of rows (b, pos[i]) from want [B,P,C]. */
 static double
-compare(const struct gold *k, const float *logit, int n_pos, const int *pos, int n_col, const int *col, const double *want)
+compare(const struct gold *k, const float *logit, int n_pos, const int *pos, int n_col, const int *col,
+	const double *want)
 {
 	double worst = 0;
 
 	for (int b = 0; b < k->B; b++)
 		for (int i = 0; i < n_pos; i++)
 			for (int j = 0; j < n_col; j++) {
-				double x = (double)logit[((size_t)b * (size_t)k->L + (size_t)pos[i]) * (size_t)k->V + (size_t)col[j]];
+				double x = (double)logit[((size_t)b * (size_t)k->L + (size_t)pos[i]) * (size_t)k->V +
+					(size_t)col[j]];
 				double d = fabs(x - *want++);
 				worst = isfinite(d) ? fmax(worst, d) : INFINITY;
 			}
@@ -128,8 +130,8 @@ check_logits(const struct gold *k, const char *prefix, const char *name, const f
 
 /* [B,P] figures over the whole vocabulary; P is all positions or `positions`. */
 static void
-check_rows(const struct gold *k, const char *prefix, const float *logit, const char *lse, const char *argmax, const char *gap,
-	double least_gap)
+check_rows(const struct gold *k, const char *prefix, const float *logit, const char *lse, const char *argmax,
+	const char *gap, double least_gap)
 {
 	const struct tensor *t = find(k, prefix, lse), *a = find(k, prefix, argmax), *g = find(k, prefix, gap);
 
@@ -149,8 +151,8 @@ check_rows(const struct gold *k, const char *prefix, const float *logit, const c
 		worst = isfinite(d) ? fmax(worst, d) : INFINITY;
 		wrong += margin[i] > least_gap && top != (int)best[i];
 	}
-	CHECK(worst < 1e-4 && wrong == 0, "%s, %s: %s%s within %.1e, %d of %d argmax differ", k->name, k->path, prefix, lse, worst,
-		wrong, k->B * P);
+	CHECK(worst < 1e-4 && wrong == 0, "%s, %s: %s%s within %.1e, %d of %d argmax differ", k->name, k->path, prefix,
+		lse, worst, wrong, k->B * P);
 	free(want);
 	free(best);
 	free(margin);
@@ -166,7 +168,8 @@ logits_of(const struct gold *k, struct model *m, const struct net_input *in, flo
 	enum status st = net_run_trunk(net_model_run(m), in, feat, NULL, &e);
 
 	for (size_t i = 0; st == ST_OK && i < rows; i += 128)
-		st = m->rows(m, rows - i < 128 ? (int)(rows - i) : 128, feat + i * (size_t)k->F, logit + i * (size_t)k->V, NULL, &e);
+		st = m->rows(m, rows - i < 128 ? (int)(rows - i) : 128, feat + i * (size_t)k->F,
+			logit + i * (size_t)k->V, NULL, &e);
 	CHECK(st == ST_OK, "%s, %s: runs %s", k->name, k->path, e.msg);
 	free(feat);
 	return st == ST_OK;
@@ -178,7 +181,8 @@ check_set(const struct gold *k, const char *prefix, bool ema, const int *label)
 {
 	size_t n = (size_t)k->B * (size_t)k->L * (size_t)k->V;
 	bool folder = strcmp(prefix, "") == 0 || strcmp(prefix, "no_cond.") == 0;
-	struct net_input in = { .n = k->B, .tok = k->tok, .sigma = k->ck->config.timed ? k->sigma : NULL, .label = label };
+	struct net_input in = { .n = k->B, .tok = k->tok, .sigma = k->ck->config.timed ? k->sigma : NULL,
+		.label = label };
 	struct model *m = find(k, prefix, "logits") ? model_of(k, ema, false) : NULL;
 	float *logit = m ? malloc(n * sizeof *logit) : NULL;
 
@@ -197,7 +201,8 @@ check_set(const struct gold *k, const char *prefix, bool ema, const int *label)
 static void
 check_mixtures(const struct gold *k, bool ema)
 {
-	const struct tensor *idx = st_find(k->g, "soft.indices"), *w = st_find(k->g, "soft.weights"), *s = st_find(k->g, "soft.logits");
+	const struct tensor *idx = st_find(k->g, "soft.indices"), *w = st_find(k->g, "soft.weights"),
+			    *s = st_find(k->g, "soft.logits");
 	const struct tensor *x = st_find(k->g, "dense.input"), *d = st_find(k->g, "dense.logits");
 	size_t n = (size_t)k->B * (size_t)k->L * (size_t)k->V;
 	float *logit = malloc(n * sizeof *logit), *f = NULL;
@@ -253,7 +258,8 @@ static float *
 modulated(const struct gold *k, struct model *m, bool ema)
 {
 	const struct tensor *w = ckpt_find(k->ck, ema, "blocks.0.norm1.weight");
-	float *x = stage_value(m, "embedding", k->L, 0, k->F), *mod = stage_value(m, "block0.modulation", 1, 0, 2 * k->F);
+	float *x = stage_value(m, "embedding", k->L, 0, k->F),
+	      *mod = stage_value(m, "block0.modulation", 1, 0, 2 * k->F);
 	float *norm = malloc((size_t)k->F * sizeof *norm), *out = malloc((size_t)k->L * (size_t)k->F * sizeof *out);
 
 	tensor_to_f32(w, 0, (size_t)k->F, norm);
@@ -299,7 +305,8 @@ check_stage(const struct gold *k, struct model *m, const struct tensor *t, const
 		size = fmax(size, fabs(w[i]));
 	for (size_t i = 0; got && i < n; i++)
 		worst = fmax(worst, isfinite(got[i]) ? fabs((double)got[i] - w[i]) : INFINITY);
-	CHECK(got && worst < 5e-5 * size, "%s, %s: stage %s of sample %d within %.1e of %.1f", k->name, k->path, name, b, worst, size);
+	CHECK(got && worst < 5e-5 * size, "%s, %s: stage %s of sample %d within %.1e of %.1f", k->name, k->path, name,
+		b, worst, size);
 	free(want);
 	free(got);
 }
@@ -318,7 +325,8 @@ check_stages(const struct gold *k, const char *prefix, bool ema)
 				continue;
 			if (!m && !(m = model_of(k, ema, true)))
 				break;
-			if (m->trunk(m, 1, k->tok + (size_t)b * (size_t)k->L, k->sigma + b, NULL, feat, NULL, NULL) == ST_OK)
+			if (m->trunk(m, 1, k->tok + (size_t)b * (size_t)k->L, k->sigma + b, NULL, feat, NULL, NULL) ==
+				ST_OK)
 				check_stage(k, m, t, t->name + strlen(prefix), ema, b);
 		}
 	free(feat);
@@ -335,12 +343,14 @@ check_open(struct gold *k)
 	struct error e = { 0 };
 	const char *mask = st_meta(k->g, "mask"), *length = st_meta(k->g, "length"), *eps = st_meta(k->g, "eps");
 
-	if (!CHECK(model_check(k->ck, &e) == ST_OK && model_open(k->ck, false, k->pool, &m, &e) == ST_OK, "%s: opens %s", k->name, e.msg))
+	if (!CHECK(model_check(k->ck, &e) == ST_OK && model_open(k->ck, false, k->pool, &m, &e) == ST_OK,
+		    "%s: opens %s", k->name, e.msg))
 		return;
 	CHECK(model_measure(k->ck, &size, &e) == ST_OK && size.parameters > 0 && size.weight_bytes >= size.parameters &&
 		size.scratch_bytes > 0, "%s: %.2f million parameters", k->name, (double)size.parameters / 1e6);
-	CHECK((!mask || m->mask == atoi(mask)) && (!length || m->L == atoi(length)) && (!eps || fabs(m->alpha.eps - atof(eps)) < 1e-12) &&
-		m->V == k->V, "%s: mask %d, length %d, eps %g, vocabulary %d", k->name, m->mask, m->L, m->alpha.eps, m->V);
+	CHECK((!mask || m->mask == atoi(mask)) && (!length || m->L == atoi(length)) &&
+			(!eps || fabs(m->alpha.eps - atof(eps)) < 1e-12) && m->V == k->V,
+		"%s: mask %d, length %d, eps %g, vocabulary %d", k->name, m->mask, m->L, m->alpha.eps, m->V);
 	size_t n = (size_t)k->L * (size_t)k->F;
 	float *a = malloc(n * sizeof *a), *b = malloc(n * sizeof *b);
 	k->path = kern_best()->name;
@@ -348,7 +358,8 @@ check_open(struct gold *k)
 	enum status st = m->trunk(m, 1, k->tok, k->sigma, k->label, a, NULL, &e);
 	if (st == ST_OK && other)
 		st = other->trunk(other, 1, k->tok, k->sigma, k->label, b, NULL, &e);
-	CHECK(st == ST_OK && other && memcmp(a, b, n * sizeof *a) == 0, "%s: model_open runs the default weights", k->name);
+	CHECK(st == ST_OK && other && memcmp(a, b, n * sizeof *a) == 0, "%s: model_open runs the default weights",
+		k->name);
 	model_free(m);
 	model_free(other);
 	free(a);
@@ -373,7 +384,8 @@ check_path(struct gold *k)
 static bool
 read_inputs(struct gold *k)
 {
-	const struct tensor *tok = st_find(k->g, "tokens"), *sigma = st_find(k->g, "sigma"), *label = st_find(k->g, "label");
+	const struct tensor *tok = st_find(k->g, "tokens"), *sigma = st_find(k->g, "sigma"),
+			    *label = st_find(k->g, "label");
 
 	if (!tok || tok->ndim != 2 || tok->dim[1] != k->L)
 		return false;
@@ -406,7 +418,8 @@ check_case(const char *golden, const char *checkpoint)
 		CHECK(false, "%s: %s", golden, e.msg);
 		return;
 	}
-	bool ours = st_find(g, "tokens") && (st_find(g, "logits") || st_find(g, "raw.logits") || st_find(g, "ema.logits"));
+	bool ours =
+		st_find(g, "tokens") && (st_find(g, "logits") || st_find(g, "raw.logits") || st_find(g, "ema.logits"));
 	if (!ours || !CHECK(ckpt_open(checkpoint, &o, &ck, &e) == ST_OK, "%s: opens %s", checkpoint, e.msg)) {
 		st_close(g);
 		return;

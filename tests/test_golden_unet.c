@@ -65,8 +65,8 @@ model_of(const struct gold *k, bool ema)
 	if (st != ST_OK)
 		net_free(net);
 	else
-		st = net_model_new(net, ema ? k->ck->ema : k->ck->raw, ema ? k->ck->n_ema : k->ck->n_raw, "weights", kern_named(k->path),
-			k->pool, true, &m, &e);
+		st = net_model_new(net, ema ? k->ck->ema : k->ck->raw, ema ? k->ck->n_ema : k->ck->n_raw, "weights",
+			kern_named(k->path), k->pool, true, &m, &e);
 	CHECK(st == ST_OK, "%s, %s: %s weights %s", k->name, k->path, ema ? "EMA" : "raw", e.msg);
 	return m;
 }
@@ -82,7 +82,8 @@ logits_of(const struct gold *k, struct model *m)
 	enum status st = net_run_trunk(net_model_run(m), &in, feat, NULL, &e);
 
 	for (size_t i = 0; st == ST_OK && i < rows; i += 128)
-		st = m->rows(m, rows - i < 128 ? (int)(rows - i) : 128, feat + i * 2, logit + i * (size_t)k->V, NULL, &e);
+		st = m->rows(m, rows - i < 128 ? (int)(rows - i) : 128, feat + i * 2, logit + i * (size_t)k->V, NULL,
+			&e);
 	free(feat);
 	if (CHECK(st == ST_OK, "%s, %s: runs %s", k->name, k->path, e.msg))
 		return logit;
@@ -151,13 +152,15 @@ check_figures(const struct gold *k, const float *logit, const char *prefix, doub
 
 	snprintf(name[0], sizeof name[0], "%slogsumexp", prefix);
 	snprintf(name[1], sizeof name[1], "%slog_prob_clean", prefix);
-	double *lse = values(k, name[0], &n[0]), *lp = values(k, name[1], &n[1]), *clean = values(k, "clean", &n_clean), a = 0, b = 0;
+	double *lse = values(k, name[0], &n[0]), *lp = values(k, name[1], &n[1]), *clean = values(k, "clean", &n_clean),
+	       a = 0, b = 0;
 	for (size_t i = 0; i < n[0]; i++)
 		a = fmax(a, far(logsumexp(logit + i * V, k->V, -1), lse[i]) / fmax(1, fabs(lse[i])));
 	for (size_t i = 0; clean && i < n[1]; i++)
 		b = fmax(b, far(log_x(k, logit + i * V, k->tok[i], (int)clean[i]), lp[i]) / fmax(1, fabs(lp[i])));
 	if (lse)
-		CHECK(n[0] == (size_t)k->B * (size_t)k->L && a < 2e-4, "%s, %s: %s within %.1e", k->name, k->path, name[0], a);
+		CHECK(n[0] == (size_t)k->B * (size_t)k->L && a < 2e-4, "%s, %s: %s within %.1e", k->name, k->path,
+			name[0], a);
 	if (lp)
 		CHECK(n[1] == n_clean && b < tolerance, "%s, %s: %s within %.1e", k->name, k->path, name[1], b);
 	free(lse);
@@ -179,7 +182,8 @@ check_log_probs(const struct gold *k, const float *logit, const char *name, doub
 			worst = fmax(worst, far(log_x(k, logit + at * V, k->tok[at], v), want[i]));
 	}
 	if (want)
-		CHECK(n == (size_t)k->B * P * V && worst < tolerance, "%s, %s: %s within %.1e", k->name, k->path, name, worst);
+		CHECK(n == (size_t)k->B * P * V && worst < tolerance, "%s, %s: %s within %.1e", k->name, k->path, name,
+			worst);
 	free(want);
 	free(pos);
 }
@@ -297,18 +301,22 @@ check_open(struct gold *k)
 	struct model_size size;
 	struct error e = { 0 };
 	size_t n, n_t, n_alpha;
-	double *t = values(k, "t", &n_t), *alpha = values(k, "alpha", &n_alpha), *used = values(k, "sigma_used", &n), worst = 0;
+	double *t = values(k, "t", &n_t), *alpha = values(k, "alpha", &n_alpha), *used = values(k, "sigma_used", &n),
+	       worst = 0;
 	float *a = malloc((size_t)k->L * 2 * sizeof *a), *b = malloc((size_t)k->L * 2 * sizeof *b);
 
 	k->path = kern_best()->name;
 	other = model_of(k, k->ck->n_ema > 0);
-	if (!CHECK(model_check(k->ck, &e) == ST_OK && model_open(k->ck, false, k->pool, &m, &e) == ST_OK, "%s: opens %s", k->name, e.msg))
+	if (!CHECK(model_check(k->ck, &e) == ST_OK && model_open(k->ck, false, k->pool, &m, &e) == ST_OK,
+		    "%s: opens %s", k->name, e.msg))
 		return;
 	enum status st = model_measure(k->ck, &size, &e);
 	CHECK(st == ST_OK && size.parameters > 0 && size.weight_bytes >= size.parameters &&
 		size.scratch_bytes > 0, "%s: %.2f million parameters", k->name, (double)size.parameters / 1e6);
-	CHECK(m->L == k->L && m->F == 2 && (!vocab || m->V == atoi(vocab)) && (!mask || m->mask == (*mask >= '0' && *mask <= '9' ? atoi(mask) : -1)) &&
-		m->out == (m->mask < 0 ? OUT_MEAN : OUT_SUBS) && m->classes == (k->label ? k->ck->config.classes : 0),
+	CHECK(m->L == k->L && m->F == 2 && (!vocab || m->V == atoi(vocab)) &&
+			(!mask || m->mask == (*mask >= '0' && *mask <= '9' ? atoi(mask) : -1)) &&
+			m->out == (m->mask < 0 ? OUT_MEAN : OUT_SUBS) &&
+			m->classes == (k->label ? k->ck->config.classes : 0),
 		"%s: vocabulary %d, mask %d, %d classes", k->name, m->V, m->mask, m->classes);
 	for (size_t i = 0; t && alpha && i < n_t; i++)
 		worst = fmax(worst, far(alpha_at(&m->alpha, t[i]), alpha[i]));
@@ -319,7 +327,8 @@ check_open(struct gold *k)
 	st = m->trunk(m, 1, k->tok, k->sigma, k->label, a, NULL, &e);
 	if (st == ST_OK && other)
 		st = other->trunk(other, 1, k->tok, k->sigma, k->label, b, NULL, &e);
-	CHECK(st == ST_OK && other && memcmp(a, b, (size_t)k->L * 2 * sizeof *a) == 0, "%s: model_open runs the default weights", k->name);
+	CHECK(st == ST_OK && other && memcmp(a, b, (size_t)k->L * 2 * sizeof *a) == 0,
+		"%s: model_open runs the default weights", k->name);
 	model_free(m);
 	model_free(other);
 	free(a);
@@ -381,11 +390,13 @@ check_case(const char *golden, const char *checkpoint)
 		CHECK(false, "%s: %s", golden, e.msg);
 		return;
 	}
-	if (st_find(k.g, "tokens") && CHECK(ckpt_open(checkpoint, &o, &k.ck, &e) == ST_OK, "%s: opens %s", checkpoint, e.msg)) {
+	if (st_find(k.g, "tokens") &&
+		CHECK(ckpt_open(checkpoint, &o, &k.ck, &e) == ST_OK, "%s: opens %s", checkpoint, e.msg)) {
 		k.L = k.ck->config.length;
 		k.V = k.ck->config.vocab;
 		k.pool = pool_new(2);
-		if (k.ck->config.backbone == BACKBONE_UNET && CHECK(read_inputs(&k), "%s: inputs fit the model", k.name)) {
+		if (k.ck->config.backbone == BACKBONE_UNET &&
+			CHECK(read_inputs(&k), "%s: inputs fit the model", k.name)) {
 			cases++;
 			for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 				k.path = paths[i];

@@ -202,7 +202,8 @@ run_program(const char *program, const char *path, const char *expect)
 	size_t n = strlen(said);
 	snprintf(begin, sizeof begin, "psiview: %s: ", path);
 	bool line = n > strlen(begin) && !strncmp(said, begin, strlen(begin)) && strchr(said, '\n') == said + n - 1;
-	bool fine = (code == 0 && n == 0 && strcmp(expect, "error")) || (code == ST_CKPT && line && strcmp(expect, "ok"));
+	bool fine =
+		(code == 0 && n == 0 && strcmp(expect, "error")) || (code == ST_CKPT && line && strcmp(expect, "ok"));
 	if (!fine)
 		CHECK(false, "psiview info %s: status %d, %s", path, code, said);
 }

@@ -79,7 +79,8 @@ check_index(const char *dir, const char *index)
 	size_t i;
 
 	json_array_foreach(json_object_get(root, "cases"), i, c) {
-		const char *path = json_string_value(json_object_get(c, "path")), *kind = json_string_value(json_object_get(c, "kind"));
+		const char *path = json_string_value(json_object_get(c, "path")),
+			   *kind = json_string_value(json_object_get(c, "kind"));
 		const char *expect = json_string_value(json_object_get(c, "expect"));
 		if (path && kind && expect && strcmp(kind, "tokenizer.json") != 0)
 			check_case(dir, path, expect);

@@ -214,7 +214,8 @@ product_error(const struct kern *kern, bool packed, bool by_column, int m, int n
 	size_t lda = (size_t)k + 3, ld = (size_t)(by_column ? k : n) + 5, ldc = (size_t)n + 64;
 	size_t b_floats = ld * (size_t)(by_column ? n : k);
 	float *a = mem_aligned((size_t)m * lda, sizeof *a), *b = mem_aligned(b_floats, sizeof *b);
-	float *c = mem_aligned((size_t)(m + 1) * ldc, sizeof *c), *p = mem_aligned(gemm_packed_floats(kern, n, k), sizeof *p);
+	float *c = mem_aligned((size_t)(m + 1) * ldc, sizeof *c),
+	      *p = mem_aligned(gemm_packed_floats(kern, n, k), sizeof *p);
 	struct gemm_b rhs = { .n = n, .k = k, .p = b, .by_column = by_column, .ld = ld };
 	double worst = 0;
 
@@ -233,7 +234,8 @@ product_error(const struct kern *kern, bool packed, bool by_column, int m, int n
 			double sum = 0, size = 0;
 			for (int q = 0; q < k; q++) {
 				double v = (double)a[(size_t)i * lda + (size_t)q] *
-					(double)(by_column ? b[(size_t)j * ld + (size_t)q] : b[(size_t)q * ld + (size_t)j]);
+					(double)(by_column ? b[(size_t)j * ld + (size_t)q]
+							   : b[(size_t)q * ld + (size_t)j]);
 				sum += v;
 				size += fabs(v);
 			}

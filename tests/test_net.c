@@ -104,13 +104,15 @@ test_forward(const char *path, struct config c, enum dtype dtype, const char *wh
 	set_up(&s, c, path, 2, false, dtype);
 	inputs(&c, 3, tok, sigma, label);
 	enum status st = s.m->trunk(s.m, 3, tok, sigma, label, feat, NULL, &e);
-	CHECK(st == ST_OK && s.m->rows(s.m, (int)(3 * L), feat, logit, NULL, &e) == ST_OK, "%s, %s: runs %s", path, what, e.msg);
+	CHECK(st == ST_OK && s.m->rows(s.m, (int)(3 * L), feat, logit, NULL, &e) == ST_OK, "%s, %s: runs %s", path,
+		what, e.msg);
 	for (size_t i = 0; i < 3; i++) {
 		dit_reference(&c, &s.w, tok + i * L, NULL, sigma[i], label[i], f, want);
 		bad_f = fmax(bad_f, worst(L * F, feat + i * L * F, f));
 		bad = fmax(bad, worst(L * V, logit + i * L * V, want));
 	}
-	CHECK(bad < 4e-5 && bad_f < 4e-5, "%s, %s: features within %.1e, logits within %.1e of double", path, what, bad_f, bad);
+	CHECK(bad < 4e-5 && bad_f < 4e-5, "%s, %s: features within %.1e, logits within %.1e of double", path, what,
+		bad_f, bad);
 	tear_down(&s);
 	free(tok);
 	free(f);
@@ -183,8 +185,8 @@ test_company(const char *path)
 		set_up(&s, c, path, threads[t], t == 2, DT_F32);
 		s.m->trunk(s.m, SAMPLES, tok, sigma, label, t ? other : all, NULL, NULL);
 		if (t)
-			CHECK(memcmp(all, other, SAMPLES * n * sizeof *all) == 0, "%s: %d threads as 1%s", path, threads[t],
-				t == 2 ? ", every value kept" : "");
+			CHECK(memcmp(all, other, SAMPLES * n * sizeof *all) == 0, "%s: %d threads as 1%s", path,
+				threads[t], t == 2 ? ", every value kept" : "");
 		bool same = true;
 		for (int i = 0; i < SAMPLES; i++) {
 			s.m->trunk(s.m, 1, tok + 100 * i, sigma + i, label + i, other, NULL, NULL);
@@ -205,7 +207,8 @@ test_head_company(const char *path)
 	struct config c = dit_config(1003, 64, 80, 1, 2, 8, 0);
 	size_t V = 1003, F = 80;
 	struct setup s;
-	float *feat = malloc(130 * F * sizeof *feat), *alone = malloc(130 * V * sizeof *alone), *many = malloc(130 * V * sizeof *many);
+	float *feat = malloc(130 * F * sizeof *feat), *alone = malloc(130 * V * sizeof *alone),
+	      *many = malloc(130 * V * sizeof *many);
 	static const int sizes[] = { 2, 3, 5, 7, 11, 12, 13, 16, 17, 47, 48, 49, 96, 128 };
 	bool same = true;
 
@@ -304,7 +307,8 @@ test_cancel(const char *path)
 	struct setup s;
 	struct watch w = { .stop_at = -1, .ok = true };
 	int32_t tok[128];
-	float *feat = malloc(128 * 64 * sizeof *feat), *other = malloc(128 * 64 * sizeof *other), logit[9 * 35], want[9 * 35];
+	float *feat = malloc(128 * 64 * sizeof *feat), *other = malloc(128 * 64 * sizeof *other), logit[9 * 35],
+	      want[9 * 35];
 	double sigma;
 	int label;
 
@@ -317,9 +321,10 @@ test_cancel(const char *path)
 	w.calls = 0;
 	w.stop_at = 3; /* early: how many items this thread gets is the scheduler's choice */
 	enum status st = s.m->trunk(s.m, 1, tok, &sigma, NULL, other, &w.c, NULL);
-	CHECK(all > 10 && st == ST_CANCELLED && w.calls <= w.stop_at + 1, "%s: %d of %d items, cancelled at %d", path, w.calls, all,
-		w.stop_at);
-	w = (struct watch){ .c = { .between = count, .arg = &w }, .stop_at = -1, .m = s.m, .feat = feat, .logit = logit, .ok = true };
+	CHECK(all > 10 && st == ST_CANCELLED && w.calls <= w.stop_at + 1, "%s: %d of %d items, cancelled at %d", path,
+		w.calls, all, w.stop_at);
+	w = (struct watch){ .c = { .between = count, .arg = &w },
+		.stop_at = -1, .m = s.m, .feat = feat, .logit = logit, .ok = true };
 	st = s.m->trunk(s.m, 1, tok, &sigma, NULL, other, &w.c, NULL);
 	CHECK(st == ST_OK && w.ok && w.calls >= 5 && memcmp(feat, other, 128 * 64 * sizeof *feat) == 0 &&
 		memcmp(logit, want, sizeof want) == 0, "%s: rows asked for while a trunk runs", path);
@@ -332,7 +337,8 @@ test_cancel(const char *path)
 static void
 test_item_size(const char *path)
 {
-	static const int shape[][2] = { { 2304, 768 }, { 768, 768 }, { 3072, 768 }, { 768, 3072 }, { 4096, 1024 }, { 50258, 768 } };
+	static const int shape[][2] = { { 2304, 768 }, { 768, 768 }, { 3072, 768 }, { 768, 3072 }, { 4096, 1024 },
+		{ 50258, 768 } };
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
@@ -340,7 +346,8 @@ test_item_size(const char *path)
 			struct linear l = { .kern = kern_named(path), .samples = 1, .rows = rows };
 			l.b = (struct gemm_b){ .n = shape[i][0], .k = shape[i][1], .packed = i == 5 || !l.kern->blas };
 			linear_shape(&l);
-			ok &= 2. * l.rb * l.cb * shape[i][1] < 5e8 && l.rb * l.row_blocks >= rows && l.cb * l.col_blocks >= shape[i][0];
+			ok &= 2. * l.rb * l.cb * shape[i][1] < 5e8 && l.rb * l.row_blocks >= rows &&
+				l.cb * l.col_blocks >= shape[i][0];
 			ok &= rows == 1 || l.row_blocks * l.col_blocks > 1;
 		}
 	CHECK(ok, "%s: work items are small and cover the work", path);
@@ -354,10 +361,14 @@ test_plan(void)
 	struct plan shared, kept;
 	struct error e;
 
-	CHECK(plan_make(net, 1, 128, false, &shared, &e) == ST_OK && plan_make(net, 1, 128, true, &kept, &e) == ST_OK, "plans");
-	CHECK(shared.floats * 4 < kept.floats, "values share memory: %zu floats, %zu without", shared.floats, kept.floats);
-	int h = net_find_value(net, "embedding"), out = net_find_value(net, "block5.out"), q = net_find_value(net, "block0.qkv");
-	CHECK(shared.offset[h] == shared.offset[out] && shared.offset[q] != shared.offset[h] && kept.offset[h] != kept.offset[out],
+	CHECK(plan_make(net, 1, 128, false, &shared, &e) == ST_OK && plan_make(net, 1, 128, true, &kept, &e) == ST_OK,
+		"plans");
+	CHECK(shared.floats * 4 < kept.floats, "values share memory: %zu floats, %zu without", shared.floats,
+		kept.floats);
+	int h = net_find_value(net, "embedding"), out = net_find_value(net, "block5.out"),
+	    q = net_find_value(net, "block0.qkv");
+	CHECK(shared.offset[h] == shared.offset[out] && shared.offset[q] != shared.offset[h] &&
+			kept.offset[h] != kept.offset[out],
 		"the residual stream stays in place");
 	plan_done(&shared);
 	plan_done(&kept);
@@ -365,7 +376,8 @@ test_plan(void)
 	c.hidden = 64 * 1000000;
 	struct net *huge = net_new();
 	CHECK(dit_describe(&c, huge, &e) == ST_OK && net_finish(huge, &e) == ST_OK, "a huge description");
-	CHECK(plan_make(huge, 1 << 30, c.length, false, &shared, &e) == ST_MEMORY, "a plan beyond all memory is refused");
+	CHECK(plan_make(huge, 1 << 30, c.length, false, &shared, &e) == ST_MEMORY,
+		"a plan beyond all memory is refused");
 	net_free(huge);
 	net_free(net);
 }
@@ -390,8 +402,10 @@ test_match(void)
 	random_weights_init(&w, net, 1, DT_F32);
 	struct tensor last = w.t[w.n - 1], *qkv = &w.t[net_find_param(net, "blocks.0.attn_qkv.weight")];
 	CHECK(net_match(net, w.t, w.n, "weights", NULL, &e) == ST_OK, "a whole set of tensors");
-	CHECK(strcmp(net->par[0].name, "vocab_embed.embedding") == 0 && strcmp(net->par[1].name, "sigma_map.mlp.0.weight") == 0 &&
-		strcmp(net->par[w.n - 1].name, "output_layer.adaLN_modulation.bias") == 0, "published order");
+	CHECK(strcmp(net->par[0].name, "vocab_embed.embedding") == 0 &&
+			strcmp(net->par[1].name, "sigma_map.mlp.0.weight") == 0 &&
+			strcmp(net->par[w.n - 1].name, "output_layer.adaLN_modulation.bias") == 0,
+		"published order");
 	refused(net, &w, w.n - 1, "is missing");
 	w.t[w.n - 1].name = (char *)(uintptr_t) "blocks.1.norm1.weight";
 	refused(net, &w, w.n, "is missing");

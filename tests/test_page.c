@@ -35,7 +35,8 @@ columns(bool utf8, int h, const char *want)
 	if (!CHECK(strcmp(got, want) == 0, "columns, %d rows, %s", h, utf8 ? "blocks" : "ASCII"))
 		printf("# got: %s# want: %s", got, want);
 	if (h == 2 && !utf8) {
-		CHECK(c.cell[1].style == STYLE_PLOT_CORR && c.cell[6].style == STYLE_PLOT_PRED, "parts are stacked in their order");
+		CHECK(c.cell[1].style == STYLE_PLOT_CORR && c.cell[6].style == STYLE_PLOT_PRED,
+			"parts are stacked in their order");
 	}
 	free(got);
 	canvas_done(&c);
@@ -71,18 +72,28 @@ test_plot(void)
 }
 
 /* 35 tokens: letters of several widths, as characters. */
-static const char chars_json[] = "[\"a\",\"b\",\"c\",\"d\",\"[MASK]\",\"\xe6\x97\xa5\",\"e\xcc\x81\",\"\\n\",\"\xf0\x9f\x98\x80\","
-    "\"\\t\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\",\"l\",\"m\",\"n\",\"o\",\"p\",\"q\",\"r\",\"s\",\"t\",\"u\",\"v\",\"w\",\"x\",\"y\",\"z\","
-    "\".\",\"\xc3\xa9\",\"\xe2\x80\x8b\",\" \"]";
+static const char chars_json[] =
+	"[\"a\",\"b\",\"c\",\"d\",\"[MASK]\",\"\xe6\x97\xa5\",\"e\xcc\x81\",\"\\n\",\"\xf0\x9f\x98\x80\","
+	"\"\\t\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\",\"l\",\"m\",\"n\",\"o\",\"p\",\"q\",\"r\",\"s\",\"t\",\"u\",\"v\","
+	"\"w\",\"x\",\"y\",\"z\","
+	"\".\",\"\xc3\xa9\",\"\xe2\x80\x8b\",\" \"]";
 
 /* 35 byte-level pieces: words with their space, halves of characters, a line break. */
-static const char bpe_json[] = "{\"version\":\"1.0\",\"added_tokens\":[{\"id\":4,\"content\":\"[MASK]\",\"special\":true,"
-    "\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false}],\"pre_tokenizer\":{\"type\":\"ByteLevel\","
-    "\"add_prefix_space\":false},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2,"
-    "\"d\":3,\"e\":5,\"\xc3\x83\":6,\"\xc2\xa9\":7,\"\xc4\xa0the\":8,\"\xc4\xa0quick\":9,\"\xc4\xa0""brown\":10,\"\xc4\xa0""fox\":11,"
-    "\"\xc4\xa0jumps\":12,\"\xc4\xa0over\":13,\"ly\":14,\"ing\":15,\"\xc4\xa0" "a\":16,\"\xc4\x8a\":17,\".\":18,\",\":19,\"\xc4\xa0\":20,"
-    "\"ness\":21,\"un\":22,\"\xc4\xa0re\":23,\"re\":24,\"\xc4\xa0un\":25,\"\xc4\xa0" "dog\":26,\"\xc4\xa0lazy\":27,\"s\":28,\"t\":29,"
-    "\"\xc4\xa0" "and\":30,\"\xc4\xa0that\":31,\"\xc4\xa0it\":32,\"\xc3\xa6\":33,\"ed\":34},\"merges\":[]}}";
+static const char bpe_json[] =
+	"{\"version\":\"1.0\",\"added_tokens\":[{\"id\":4,\"content\":\"[MASK]\",\"special\":true,"
+	"\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false}],\"pre_tokenizer\":{\"type\":"
+	"\"ByteLevel\","
+	"\"add_prefix_space\":false},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
+	"0,\"b\":1,\"c\":2,"
+	"\"d\":3,\"e\":5,\"\xc3\x83\":6,\"\xc2\xa9\":7,\"\xc4\xa0the\":8,\"\xc4\xa0quick\":9,\"\xc4\xa0"
+	"brown\":10,\"\xc4\xa0"
+	"fox\":11,"
+	"\"\xc4\xa0jumps\":12,\"\xc4\xa0over\":13,\"ly\":14,\"ing\":15,\"\xc4\xa0"
+	"a\":16,\"\xc4\x8a\":17,\".\":18,\",\":19,\"\xc4\xa0\":20,"
+	"\"ness\":21,\"un\":22,\"\xc4\xa0re\":23,\"re\":24,\"\xc4\xa0un\":25,\"\xc4\xa0"
+	"dog\":26,\"\xc4\xa0lazy\":27,\"s\":28,\"t\":29,"
+	"\"\xc4\xa0"
+	"and\":30,\"\xc4\xa0that\":31,\"\xc4\xa0it\":32,\"\xc3\xa6\":33,\"ed\":34},\"merges\":[]}}";
 
 /* Draw the page at one step in two colourings; true: every token stands where it stood. */
 static bool
@@ -102,7 +113,8 @@ same_places(struct bench *b, int w, int h, char *why, size_t size)
 	for (int i = 0; i < SENT_L && ok; i++) {
 		ok = row[i] == p->row_of[i] && col[i] == p->col_of[i];
 		if (!ok)
-			snprintf(why, size, "token %d moved from %d,%d to %d,%d", i, row[i], col[i], p->row_of[i], p->col_of[i]);
+			snprintf(why, size, "token %d moved from %d,%d to %d,%d", i, row[i], col[i], p->row_of[i],
+				p->col_of[i]);
 	}
 	free(plain);
 	free(marked);
@@ -165,7 +177,8 @@ test_still(void)
 	for (int step = 0; step < 65; step++) {
 		type(&b, "s");
 		free(screen(&b, 80, 24, true, false));
-		moved += memcmp(row, b.app->priv->row_of, sizeof row) != 0 || memcmp(col, b.app->priv->col_of, sizeof col) != 0;
+		moved += memcmp(row, b.app->priv->row_of, sizeof row) != 0 ||
+			memcmp(col, b.app->priv->col_of, sizeof col) != 0;
 	}
 	CHECK(moved == 0, "an alphabet stands still through a whole run");
 	bench_close(&b);

@@ -283,7 +283,8 @@ compare_step(struct model *m, const struct st_file *g, const char *base)
 	double top_p, kappa;
 	const struct tensor *x = named_with_number(g, "step.x_theta_top_p", &top_p);
 	const struct tensor *psi = named_with_number(g, "step.psi_kappa", &kappa);
-	struct array rows = array_of(g, "step.rows"), s = array_of(g, "step.s"), margin = array_of(g, "step.top_p_margin");
+	struct array rows = array_of(g, "step.rows"), s = array_of(g, "step.s"),
+		     margin = array_of(g, "step.top_p_margin");
 	struct error e = { .code = ST_OK };
 	struct st_file *out;
 
@@ -295,7 +296,8 @@ compare_step(struct model *m, const struct st_file *g, const char *base)
 		all[i] = kappa;
 	struct input in[] = {
 		{ "tokens", DT_I32, 2, { a.n, m->L }, a.tok }, { "t", DT_F64, 1, { a.n }, a.t },
-		{ "s", DT_F64, 1, { a.n }, s.v }, { "kappa", DT_F64, 1, { a.n }, all }, { "top_p", DT_F64, 1, { 1 }, &top_p },
+		{ "s", DT_F64, 1, { a.n }, s.v }, { "kappa", DT_F64, 1, { a.n }, all }, { "top_p", DT_F64, 1, { 1 },
+			&top_p },
 		{ "sigma", DT_F64, 1, { a.n }, a.sigma },
 	};
 	write_in(a.sigma ? 6 : 5, in);
@@ -328,7 +330,8 @@ formula_q(const struct model *m, const double *x, int z, int j, double a, double
 }
 
 static double
-formula_psi(const struct model *m, const double *x, int z, int j, double a, double na, double b, double nb, double kappa)
+formula_psi(const struct model *m, const double *x, int z, int j, double a, double na, double b, double nb,
+	double kappa)
 {
 	double pi = m->mask >= 0 ? j == m->mask : 1. / m->V;
 
@@ -344,7 +347,8 @@ check_formulas(struct model *m, const struct st_file *g, const char *base)
 	double filters[] = { .8, .9 }, worst[3] = { 0 }, most_kept = 0;
 	int32_t top_k = 5, positions[] = { 3, 0, m->L - 1 };
 	struct again a = rows_again(g, m->L, NULL);
-	double *t = mem_calloc((size_t)a.n, sizeof *t), *s = mem_calloc((size_t)a.n, sizeof *s), *k = mem_calloc((size_t)a.n, sizeof *k);
+	double *t = mem_calloc((size_t)a.n, sizeof *t), *s = mem_calloc((size_t)a.n, sizeof *s),
+	       *k = mem_calloc((size_t)a.n, sizeof *k);
 	struct error e = { .code = ST_OK };
 	struct st_file *out;
 
@@ -354,7 +358,8 @@ check_formulas(struct model *m, const struct st_file *g, const char *base)
 		k[i] = kappa_of[i % 3];
 	}
 	struct input in[] = {
-		{ "tokens", DT_I32, 2, { a.n, m->L }, a.tok }, { "t", DT_F64, 1, { a.n }, t }, { "s", DT_F64, 1, { a.n }, s },
+		{ "tokens", DT_I32, 2, { a.n, m->L }, a.tok }, { "t", DT_F64, 1, { a.n }, t },
+			{ "s", DT_F64, 1, { a.n }, s },
 		{ "kappa", DT_F64, 1, { a.n }, k }, { "top_p", DT_F64, 1, { 1 }, &filters[0] },
 		{ "temperature", DT_F64, 1, { 1 }, &filters[1] }, { "top_k", DT_I32, 1, { 1 }, &top_k },
 		{ "positions", DT_I32, 1, { 3 }, positions }, { "unknown", DT_I32, 1, { 3 }, positions },
@@ -362,7 +367,8 @@ check_formulas(struct model *m, const struct st_file *g, const char *base)
 	write_in(9, in);
 	if (!CHECK(ask(m, in_path, NULL, &out, &e) == ST_OK, "%s: a step with filters %s", base, e.msg))
 		goto end;
-	struct array x = array_of(out, "x_theta"), q[3] = { array_of(out, "q_st"), array_of(out, "q_0t"), array_of(out, "psi") };
+	struct array x = array_of(out, "x_theta"),
+		     q[3] = { array_of(out, "q_st"), array_of(out, "q_0t"), array_of(out, "psi") };
 	size_t V = (size_t)m->V;
 	for (size_t row = 0; row < (size_t)a.n * 3; row++) {
 		size_t i = row / 3, at = row * V;
@@ -374,14 +380,16 @@ check_formulas(struct model *m, const struct st_file *g, const char *base)
 			kept += x.v[n] > 0;
 			worst[0] = fmax(worst[0], fabs(q[0].v[n] - formula_q(m, x.v + at, z, j, al, na, b, nb)));
 			worst[1] = fmax(worst[1], fabs(q[1].v[n] - formula_q(m, x.v + at, z, j, al, na, 1, 0)));
-			worst[2] = fmax(worst[2], fabs(q[2].v[n] - formula_psi(m, x.v + at, z, j, al, na, b, nb, k[i])));
+			worst[2] =
+				fmax(worst[2], fabs(q[2].v[n] - formula_psi(m, x.v + at, z, j, al, na, b, nb, k[i])));
 		}
 		most_kept = fmax(most_kept, kept);
 	}
 	CHECK(x.n == (size_t)a.n * 3 * V && x.dim[1] == 3, "%s: only the positions asked for", base);
 	CHECK(most_kept <= top_k, "%s: top-k keeps %g of at most %d", base, most_kept, top_k);
-	CHECK(worst[0] < 1e-12 && worst[1] < 1e-12 && worst[2] < 1e-12, "%s: q(s|t), q(0|t), Psi are those of the formulas (%.1g, %.1g, %.1g)",
-	      base, worst[0], worst[1], worst[2]);
+	CHECK(worst[0] < 1e-12 && worst[1] < 1e-12 && worst[2] < 1e-12,
+		"%s: q(s|t), q(0|t), Psi are those of the formulas (%.1g, %.1g, %.1g)", base, worst[0], worst[1],
+		worst[2]);
 	for (int i = 0; i < 3; i++)
 		free(q[i].v);
 	free(x.v);
@@ -404,8 +412,9 @@ refused(struct model *m, int n, const struct input *in, const char *positions, c
 	unlink(out_path);
 	write_in(n, in);
 	enum status st = ask(m, in_path, positions, &out, &e);
-	CHECK((st == ST_CKPT || st == ST_USAGE) && strncmp(e.msg, in_path, strlen(in_path)) == 0 && access(out_path, F_OK) != 0,
-	      "%s: %s is refused: %s", base, what, st == ST_OK ? "(no)" : e.msg + strlen(in_path) + 2);
+	CHECK((st == ST_CKPT || st == ST_USAGE) && strncmp(e.msg, in_path, strlen(in_path)) == 0 &&
+			access(out_path, F_OK) != 0,
+		"%s: %s is refused: %s", base, what, st == ST_OK ? "(no)" : e.msg + strlen(in_path) + 2);
 	st_close(out);
 }
 
@@ -428,27 +437,33 @@ check_refusals(struct model *m, const struct st_file *g, const char *base)
 	a.tok[1] = -1;
 	refused(m, 2, (struct input[]){ tokens, time }, NULL, base, "a negative token");
 	a.tok[1] = keep;
-	refused(m, 2, (struct input[]){ { "tokens", DT_I32, 2, { B, L - 1 }, a.tok }, time }, NULL, base, "another length");
-	refused(m, 2, (struct input[]){ { "tokens", DT_F32, 2, { B, L }, real }, time }, NULL, base, "tokens that are no whole numbers");
+	refused(m, 2, (struct input[]){ { "tokens", DT_I32, 2, { B, L - 1 }, a.tok }, time }, NULL, base,
+		"another length");
+	refused(m, 2, (struct input[]){ { "tokens", DT_F32, 2, { B, L }, real }, time }, NULL, base,
+		"tokens that are no whole numbers");
 	refused(m, 1, (struct input[]){ time }, NULL, base, "a file without tokens");
 	refused(m, 2, (struct input[]){ tokens, time }, "0,99999999", base, "a position beyond the end");
 	refused(m, 2, (struct input[]){ tokens, time }, "0,,1", base, "an empty position");
 	refused(m, 3, (struct input[]){ tokens, time, { "top_p", DT_F64, 1, { 1 }, &two } }, NULL, base, "top_p 2");
 	struct input step = { "s", DT_F64, 1, { B }, t }, kappa = { "kappa", DT_F64, 1, { B }, late };
 	if (steps) {
-		refused(m, 3, (struct input[]){ tokens, time, { "s", DT_F64, 1, { B }, late } }, NULL, base, "s after t");
+		refused(m, 3, (struct input[]){ tokens, time, { "s", DT_F64, 1, { B }, late } }, NULL, base,
+			"s after t");
 		late[0] = 2;
 		refused(m, 4, (struct input[]){ tokens, time, step, kappa }, NULL, base, "kappa 2");
-		refused(m, 3, (struct input[]){ tokens, { "sigma", DT_F64, 1, { B }, t }, step }, NULL, base, "s without t");
+		refused(m, 3, (struct input[]){ tokens, { "sigma", DT_F64, 1, { B }, t }, step }, NULL, base,
+			"s without t");
 	} else {
 		refused(m, 3, (struct input[]){ tokens, time, step }, NULL, base, "a step of such a model");
 	}
 	if (!causal) {
 		refused(m, 1, (struct input[]){ tokens }, NULL, base, "neither t nor sigma");
-		refused(m, 2, (struct input[]){ tokens, { "t", DT_F64, 1, { B + 1 }, t } }, NULL, base, "t of another length");
+		refused(m, 2, (struct input[]){ tokens, { "t", DT_F64, 1, { B + 1 }, t } }, NULL, base,
+			"t of another length");
 	}
 	label[0] = m->classes + 1;
-	refused(m, 3, (struct input[]){ tokens, time, { "label", DT_I32, 1, { B }, label } }, NULL, base, "a label there is not");
+	refused(m, 3, (struct input[]){ tokens, time, { "label", DT_I32, 1, { B }, label } }, NULL, base,
+		"a label there is not");
 	free(t);
 	free(late);
 	free(label);

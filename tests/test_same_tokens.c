@@ -45,7 +45,8 @@ jumping(const struct kind *k, int jumps, int32_t *out)
 			at = at->up;
 		if (draw(3) == 0)
 			steps(s, at, &other, 1 + draw(4));
-		struct report a = ask(s, (struct request){ .kind = RQ_PREVIEW, .node = at, .recipe = draw(2) ? r : other,
+		struct report a = ask(s, (struct request){ .kind = RQ_PREVIEW, .node = at,
+			.recipe = draw(2) ? r : other,
 			.compute = draw(2) });
 		report_done(&a);
 		struct edit *e = mem_calloc(1, sizeof *e);
@@ -56,7 +57,8 @@ jumping(const struct kind *k, int jumps, int32_t *out)
 	}
 	at = steps(s, at, &r, INT_MAX);
 	copy_tokens(s, at, 1, out);
-	CHECK(at == steps(s, top, &r, INT_MAX), "%s: the run is kept: stepping through it again ends at the same state", k->name);
+	CHECK(at == steps(s, top, &r, INT_MAX), "%s: the run is kept: stepping through it again ends at the same state",
+		k->name);
 	sampler_free(s);
 	model_free(&f->model);
 	pool_free(pool);

@@ -32,7 +32,8 @@ test_branches(void)
 	struct recipe a = recipe_of(&f->model, 10, ".9"), b = recipe_of(&f->model, 10, ".5");
 	struct node *top = start(s, &a), *x = steps(s, top, &a, 3);
 
-	CHECK(x && x->step == 3 && x->up->up->up == top && x->leg == x->on && x->leg == top->on, "three steps of one leg");
+	CHECK(x && x->step == 3 && x->up->up->up == top && x->leg == x->on && x->leg == top->on,
+		"three steps of one leg");
 	CHECK(steps(s, top, &a, 3) == x && children(top) == 1, "asked again, the same states");
 	struct node *y = steps(s, x->up, &b, 1);
 	CHECK(y && y != x && y->up == x->up && children(x->up) == 2, "another recipe makes a branch");
@@ -49,12 +50,14 @@ test_branches(void)
 	e[0] = (struct edit){ .i = 4, .tok = 7, .clamp = 1 };
 	e[1] = (struct edit){ .i = 5, .tok = 8, .clamp = -1 };
 	r = ask(s, (struct request){ .kind = RQ_EDIT, .node = x, .edit = e, .n_edit = 2 });
-	CHECK(r.status == ST_OK && r.node->up == x && !r.node->leg && r.node->on == x->on && r.node->step == 3, "an edit is a child");
+	CHECK(r.status == ST_OK && r.node->up == x && !r.node->leg && r.node->on == x->on && r.node->step == 3,
+		"an edit is a child");
 	struct state st;
 	state_init(&st, 1, FAKE_L, NULL);
 	tree_read(sampler_tree(s), r.node, &st);
-	CHECK(st.tok[4] == 7 && st.fixed[4] && st.cause[4] == CAUSE_CLAMP && st.tok[5] == 8 && st.cause[5] == CAUSE_EDIT && !st.fixed[5],
-	      "with its causes");
+	CHECK(st.tok[4] == 7 && st.fixed[4] && st.cause[4] == CAUSE_CLAMP && st.tok[5] == 8 &&
+			st.cause[5] == CAUSE_EDIT && !st.fixed[5],
+		"with its causes");
 	struct node *after = steps(s, r.node, &a, INT_MAX);
 	tree_read(sampler_tree(s), after, &st);
 	CHECK(st.tok[4] == 7 && st.fixed[4], "a clamp holds to the end");
@@ -63,7 +66,8 @@ test_branches(void)
 	e[0] = (struct edit){ .i = 6, .tok = 9, .clamp = -1 };
 	r = ask(s, (struct request){ .kind = RQ_EDIT, .node = after, .edit = e, .n_edit = 1 });
 	tree_read(sampler_tree(s), r.node, &st);
-	CHECK(st.cause[4] == CAUSE_CLAMP && st.cause[6] == CAUSE_EDIT && st.cause[7] == CAUSE_UNTOUCHED, "an edit leaves clamps alone");
+	CHECK(st.cause[4] == CAUSE_CLAMP && st.cause[6] == CAUSE_EDIT && st.cause[7] == CAUSE_UNTOUCHED,
+		"an edit leaves clamps alone");
 	report_done(&r);
 	e = mem_calloc(1, sizeof *e);
 	e[0] = (struct edit){ .i = 4, .tok = -1, .clamp = 0 };
@@ -94,7 +98,8 @@ test_clamped_start(void)
 	struct state st;
 	state_init(&st, 2, FAKE_L, NULL);
 	tree_read(sampler_tree(s), a.node, &st);
-	CHECK(st.tok[FAKE_L + 3] == 6 && st.fixed[FAKE_L + 3] && st.tok[3] == 12 && !st.fixed[3], "a run may start with clamps");
+	CHECK(st.tok[FAKE_L + 3] == 6 && st.fixed[FAKE_L + 3] && st.tok[3] == 12 && !st.fixed[3],
+		"a run may start with clamps");
 	struct node *end = steps(s, a.node, &r, INT_MAX);
 	tree_read(sampler_tree(s), end, &st);
 	CHECK(st.tok[FAKE_L + 3] == 6 && st.tok[3] != 12, "and keeps them");
@@ -155,24 +160,30 @@ test_paint(const struct kind *k)
 	struct sampler *s = sampler_of(f, 2, 0);
 	struct recipe r = recipe_of(&f->model, 12, k->kappa);
 	struct node *n = steps(s, start(s, &r), &r, 8);
-	struct report a = ask(s, (struct request){ .kind = RQ_PAINT, .node = n, .recipe = r, .paint = PAINT_ARGMAX, .compute = true });
+	struct report a = ask(s, (struct request){ .kind = RQ_PAINT, .node = n, .recipe = r, .paint = PAINT_ARGMAX,
+		.compute = true });
 	struct report h = ask(s, (struct request){ .kind = RQ_PAINT, .node = n, .recipe = r, .paint = PAINT_ENTROPY });
-	struct report c = ask(s, (struct request){ .kind = RQ_PAINT, .node = n, .recipe = r, .paint = PAINT_CONFIDENCE });
+	struct report c = ask(s, (struct request){ .kind = RQ_PAINT, .node = n, .recipe = r,
+		.paint = PAINT_CONFIDENCE });
 	int wrong = 0, looked = 0;
 
-	CHECK(a.status == ST_OK && h.status == ST_OK && c.status == ST_OK && !h.missing, "%s: three paintings", k->name);
+	CHECK(a.status == ST_OK && h.status == ST_OK && c.status == ST_OK && !h.missing, "%s: three paintings",
+		k->name);
 	for (int i = k->out == OUT_CAUSAL; i < 2 * FAKE_L && a.token && h.value && c.value; i += 5) {
 		int pos = i % FAKE_L;
 		if (k->out == OUT_CAUSAL && (pos == 0 || pos > 8))
 			continue;
-		struct report l = ask(s, (struct request){ .kind = RQ_INSPECT, .node = n, .recipe = r, .sample = i / FAKE_L,
+		struct report l = ask(s, (struct request){ .kind = RQ_INSPECT, .node = n, .recipe = r,
+			.sample = i / FAKE_L,
 			.pos = pos, .compute = true });
 		looked++;
 		wrong += l.status != ST_OK || l.look.n < 1 || l.look.top[0].tok != a.token[i] ||
-		         fabs(l.look.entropy - (double)h.value[i]) > 1e-4 || fabs(l.look.p_now - (double)c.value[i]) > 1e-4;
+			fabs(l.look.entropy - (double)h.value[i]) > 1e-4 ||
+			fabs(l.look.p_now - (double)c.value[i]) > 1e-4;
 		report_done(&l);
 	}
-	CHECK(looked > 2 && wrong == 0, "%s: they say what the inspector says (%d of %d differ)", k->name, wrong, looked);
+	CHECK(looked > 2 && wrong == 0, "%s: they say what the inspector says (%d of %d differ)", k->name, wrong,
+		looked);
 	report_done(&a);
 	report_done(&h);
 	report_done(&c);
@@ -200,9 +211,11 @@ test_flat(void)
 		sampler_wait(s, &a);
 		last = a.last;
 		reports++;
-		wrong += a.ticket != ticket || a.status != ST_OK || (a.node != NULL) != a.last || !a.each || a.step != reports;
+		wrong += a.ticket != ticket || a.status != ST_OK || (a.node != NULL) != a.last || !a.each ||
+			a.step != reports;
 		for (int k = 0; k < CAUSE_COUNT && a.each; k++)
-			wrong += a.counts.by_cause[k] != a.each[0].by_cause[k] + a.each[1].by_cause[k] + a.each[2].by_cause[k];
+			wrong += a.counts.by_cause[k] !=
+				a.each[0].by_cause[k] + a.each[1].by_cause[k] + a.each[2].by_cause[k];
 		wrong += a.counts.nfe != a.each[0].nfe + a.each[1].nfe + a.each[2].nfe;
 		wrong += a.counts.rows != a.each[0].rows + a.each[1].rows + a.each[2].rows;
 		nfe += a.counts.nfe;
@@ -314,7 +327,8 @@ test_errors(void)
 	      "a failing network is reported; the states before it stay: %s", a.error.msg);
 	CHECK(steps(s, a.node, &r, 1) != NULL, "and it can be tried again");
 	report_done(&a);
-	static const struct edit bad[] = { { .i = -1, .tok = 1 }, { .i = FAKE_L, .tok = 1 }, { .i = 0, .tok = FAKE_V } };
+	static const struct edit bad[] = { { .i = -1, .tok = 1 }, { .i = FAKE_L, .tok = 1 },
+		{ .i = 0, .tok = FAKE_V } };
 	for (int i = 0; i < 3; i++) {
 		struct edit *e = mem_calloc(1, sizeof *e);
 		*e = bad[i];
@@ -366,15 +380,16 @@ storm_request(struct storm *w)
 	struct node *n = w->node[draw(w->n)];
 	struct request q = { .node = n, .recipe = w->recipe[draw(3)], .count = 1 + draw(3), .pos = draw(FAKE_L),
 		.sample = draw(2), .compute = draw(2), .paint = (enum paint)draw(3) };
-	static const enum request_kind often[] = { RQ_STEP, RQ_STEP, RQ_STEP, RQ_PREVIEW, RQ_PREVIEW, RQ_INSPECT, RQ_PAINT, RQ_AHEAD,
-		RQ_EDIT, RQ_START };
+	static const enum request_kind often[] = { RQ_STEP, RQ_STEP, RQ_STEP, RQ_PREVIEW, RQ_PREVIEW, RQ_INSPECT,
+		RQ_PAINT, RQ_AHEAD, RQ_EDIT, RQ_START };
 
 	q.kind = often[draw(10)];
 	if (q.kind == RQ_START)
 		q.node = NULL;
 	if (q.kind == RQ_EDIT) {
 		q.edit = mem_calloc(1, sizeof *q.edit);
-		*q.edit = (struct edit){ .i = draw(2 * FAKE_L), .tok = draw(FAKE_V), .clamp = (signed char)(draw(3) - 1), .again = draw(2) };
+		*q.edit = (struct edit){ .i = draw(2 * FAKE_L), .tok = draw(FAKE_V),
+			.clamp = (signed char)(draw(3) - 1), .again = draw(2) };
 		q.n_edit = 1;
 	}
 	sampler_ask(w->s, &q);
@@ -429,7 +444,8 @@ test_storm(int threads, size_t cache)
 	}
 	storm_reports(&w, true);
 	struct pollfd p = { .fd = sampler_fd(w.s), .events = POLLIN };
-	CHECK(w.wrong == 0 && w.open == 0, "%d threads: 400 requests, each answered to its end; %d states seen", threads, w.n);
+	CHECK(w.wrong == 0 && w.open == 0, "%d threads: 400 requests, each answered to its end; %d states seen",
+		threads, w.n);
 	CHECK(poll(&p, 1, 0) == 0, "no reports, nothing to read");
 	for (int i = 0; i < 30; i++) /* leave in the middle of it */
 		storm_request(&w);

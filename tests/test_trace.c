@@ -55,7 +55,8 @@ check_lines(struct sampler *s, const struct node *end)
 		json_t *o = json_loads(line, 0, NULL);
 		const char *type = json_string_value(json_object_get(o, "type"));
 		wrong += !type;
-		runs += type && strcmp(type, "run") == 0 && strcmp(json_string_value(json_object_get(o, "sha256")), "abc") == 0;
+		runs += type && strcmp(type, "run") == 0 &&
+			strcmp(json_string_value(json_object_get(o, "sha256")), "abc") == 0;
 		if (type && (strcmp(type, "step") == 0 || strcmp(type, "edit") == 0 || strcmp(type, "start") == 0)) {
 			wrong += !replay(o, tok, 2 * FAKE_L);
 			steps += strcmp(type, "step") == 0;
@@ -101,7 +102,8 @@ test_branch(void)
 	n = steps(s, a.node, &other, INT_MAX);
 	report_done(&a);
 	CHECK(outfile_open(path, &o, &e) == ST_OK &&
-	      trace_branch(o, sampler_tree(s), n, 2, FAKE_L, tok, "name", "abc", &e) == ST_OK, "a branch is written %s", e.msg);
+			trace_branch(o, sampler_tree(s), n, 2, FAKE_L, tok, "name", "abc", &e) == ST_OK,
+		"a branch is written %s", e.msg);
 	CHECK(access(path, F_OK) != 0, "nothing stands there before it is whole");
 	CHECK(outfile_commit(o, &e) == ST_OK && access(path, F_OK) == 0, "then it does");
 	check_lines(s, n);
@@ -118,8 +120,9 @@ test_text(void)
 	size_t bytes;
 	char *text = trace_text(tok, ids, (int)(sizeof ids / sizeof *ids), &bytes);
 
-	CHECK(text && strcmp(text, "a\xe2\x90\x9b[m\n\xc3\xa9\xef\xbf\xbd\xe2\x90\xa1\t\xef\xbf\xbdz") == 0 && bytes == strlen(text),
-	      "text a terminal can show");
+	CHECK(text && strcmp(text, "a\xe2\x90\x9b[m\n\xc3\xa9\xef\xbf\xbd\xe2\x90\xa1\t\xef\xbf\xbdz") == 0 &&
+			bytes == strlen(text),
+		"text a terminal can show");
 	free(text);
 	tok_free(tok);
 }

@@ -80,8 +80,8 @@ grow(struct tree *t, int up)
 		state_copy(&p->s, &plain[up].s);
 	if (!start)
 		touch(&p->s, draw(8) == 0 ? N : draw(12));
-	p->node = tree_add(t, start ? NULL : plain[up].node, start ? NULL : leg, leg, start ? 0 : plain[up].node->step + 1, .5,
-	                   &p->s, NULL, NULL);
+	p->node = tree_add(t, start ? NULL : plain[up].node, start ? NULL : leg, leg,
+		start ? 0 : plain[up].node->step + 1, .5, &p->s, NULL, NULL);
 	n_plain++;
 }
 

@@ -87,7 +87,8 @@ struct app_private {
 	const struct node *ahead_node;       /* its features were asked for, under ahead_recipe */
 	struct recipe ahead_recipe;
 	double rest_at, play_at;     /* seconds; < 0: not set */
-	double clock, waiting_since; /* seconds: of the last tick; since when the cursor waits for the sampler, < 0: just now */
+	/* seconds: of the last tick; since when the cursor waits for the sampler, < 0: just now */
+	double clock, waiting_since;
 
 	int bound;                   /* bound of the zones chosen in the timeline: 0 high|middle, 1 middle|low */
 	struct state past;           /* of the line's earlier states, one at a time */
@@ -137,11 +138,11 @@ void stop_steps(struct app *a);
 
 /* do_*.c: commands.  Each returns a status and fills e. */
 typedef enum status do_fn(struct app *a, const char *args, struct error *e);
-do_fn do_step, do_back, do_next_token, do_prev_token, do_continue, do_continue_back, do_finish, do_stop, do_play, do_slower,
-    do_faster, do_first, do_last, do_goto, do_next_hit, do_prev_hit, do_undo, do_redo;
+do_fn do_step, do_back, do_next_token, do_prev_token, do_continue, do_continue_back, do_finish, do_stop, do_play,
+	do_slower, do_faster, do_first, do_last, do_goto, do_next_hit, do_prev_hit, do_undo, do_redo;
 do_fn do_set, do_seed, do_sample, do_weights, do_preset, do_recipe, do_label, do_restart;
-do_fn do_tree, do_colour, do_layout, do_view, do_focus, do_focus_back, do_inspect, do_menu, do_help, do_command, do_copy,
-    do_write, do_redraw, do_suspend, do_mouse, do_theme, do_select, do_quit;
+do_fn do_tree, do_colour, do_layout, do_view, do_focus, do_focus_back, do_inspect, do_menu, do_help, do_command,
+	do_copy, do_write, do_redraw, do_suspend, do_mouse, do_theme, do_select, do_quit;
 enum status need_node(const struct app *a, struct error *e); /* ST_FAIL while there is no state yet */
 const char *args_trim(const char *args, char *buf, size_t size);     /* without blanks at the ends; returns buf */
 enum status one_number(const char *args, long lo, long hi, long fallback, long *out, struct error *e);
@@ -192,6 +193,7 @@ void timeline_draw(struct app *a, struct canvas *c, struct rect r);       /* cau
 void timeline_status(struct app *a, struct canvas *c, struct rect r);     /* step, t, counts: r.h 1 or 2 */
 bool timeline_key(struct app *a, const struct key *k, int count);
 bool timeline_click(struct app *a, int x, int y);
-bool has_kappa(const struct app *a);                         /* whether this model's steps mix predictor and corrector */
+/* whether this model's steps mix predictor and corrector */
+bool has_kappa(const struct app *a);
 
 #endif

@@ -210,7 +210,8 @@ colour_legend(struct app *a, struct canvas *c, struct rect r, int x, int y)
 		legend_causes(a, c, r, x, y);
 		return;
 	case COLOUR_DENOISER:
-		canvas_put(c, r, x, y, STYLE_DIM, p->has_said ? "what the denoiser would say now; " : "computing what the denoiser says");
+		canvas_put(c, r, x, y, STYLE_DIM,
+			p->has_said ? "what the denoiser would say now; " : "computing what the denoiser says");
 		if (p->has_said)
 			canvas_put(c, r, x + 34, y, STYLE_PREVIEW, "not what is there");
 		return;
@@ -229,7 +230,8 @@ colour_legend(struct app *a, struct canvas *c, struct rect r, int x, int y)
 		break;
 	}
 	x += canvas_printf(c, r, x, y, STYLE_DIM, "%s%s  %s ", name,
-	    a->colouring == COLOUR_CONFIDENCE && confidence_when_drawn(a) ? " when drawn" : "", colourings[a->colouring].low);
+		a->colouring == COLOUR_CONFIDENCE && confidence_when_drawn(a) ? " when drawn" : "",
+		colourings[a->colouring].low);
 	for (int i = 0; i < 8; i++)
 		canvas_char(c, r, x++, y, (enum style)(STYLE_SCALE0 + i), (uint32_t)('0' + i));
 	x += 1 + canvas_put(c, r, x + 1, y, STYLE_DIM, colourings[a->colouring].high);

@@ -368,7 +368,8 @@ cursor_undo(struct app *a, int by, struct error *e)
 	int to = p->visited_at + by;
 
 	if (to < 0 || to >= p->visited.n) {
-		error_set(e, ST_FAIL, by < 0 ? "no state was visited before this one" : "no state was visited after this one");
+		error_set(e, ST_FAIL,
+			by < 0 ? "no state was visited before this one" : "no state was visited after this one");
 		return;
 	}
 	p->visited_at = to;

@@ -131,7 +131,8 @@ run_with(struct app *a, const struct recipe *r, struct error *e)
 	if (st)
 		return st;
 	if (r->samples != p->S)
-		return error_set(e, ST_USAGE, "this session holds %d sample%s side by side", p->S, p->S == 1 ? "" : "s");
+		return error_set(e, ST_USAGE, "this session holds %d sample%s side by side", p->S,
+			p->S == 1 ? "" : "s");
 	stop_steps(a);
 	a->recipe = *r;
 	p->held = false;

@@ -44,7 +44,8 @@ header_describe(struct app *a)
 		snprintf(size, sizeof size, "%.1fM ", (double)n / 1e6);
 	else
 		snprintf(size, sizeof size, "%.0fk ", (double)n / 1e3);
-	snprintf(p->file_line, sizeof p->file_line, "%s %sL%d V%d", algo_name(a->ckpt->config.algo), size, p->L, a->model->V);
+	snprintf(p->file_line, sizeof p->file_line, "%s %sL%d V%d", algo_name(a->ckpt->config.algo), size, p->L,
+		a->model->V);
 	snprintf(p->dtype, sizeof p->dtype, "%s", dtype);
 }
 
@@ -64,7 +65,8 @@ put_words(struct canvas *c, struct rect r, const struct word *w)
 		for (int i = 0; i < WORDS; i++) {
 			int cells = *w[i].text ? text_width(w[i].text, strlen(w[i].text)) : 0;
 
-			if (w[i].rank != rank || !cells || (rank > 0 && used + cells > r.w) || (w[i].unless && in[w[i].unless]))
+			if (w[i].rank != rank || !cells || (rank > 0 && used + cells > r.w) ||
+				(w[i].unless && in[w[i].unless]))
 				continue;
 			in[i] = true;
 			used += cells + 2;
@@ -95,14 +97,21 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 {
 	struct app_private *p = a->priv;
 	const struct node *n = a->cursor.node;
-	struct word w[WORDS] = { { .text = "psiview", .rank = 6, .style = STYLE_TITLE }, { .style = STYLE_BOLD, .rank = 0 },
-		{ .style = STYLE_DIM, .rank = 4 }, { .style = STYLE_DIM, .rank = 5, .unless = 2 }, { .style = STYLE_TEXT, .rank = 3 },
-		{ .style = STYLE_TEXT, .rank = 1 }, { .style = STYLE_TEXT, .rank = 2 }, { .style = STYLE_TEXT, .rank = 2 } };
+	struct word w[WORDS] = {
+		{ .text = "psiview", .rank = 6, .style = STYLE_TITLE },
+		{ .style = STYLE_BOLD, .rank = 0 },
+		{ .style = STYLE_DIM, .rank = 4 },
+		{ .style = STYLE_DIM, .rank = 5, .unless = 2 },
+		{ .style = STYLE_TEXT, .rank = 3 },
+		{ .style = STYLE_TEXT, .rank = 1 },
+		{ .style = STYLE_TEXT, .rank = 2 },
+		{ .style = STYLE_TEXT, .rank = 2 },
+	};
 	char branch[8] = "a";
 
 	snprintf(w[1].text, sizeof w[1].text, "%s", a->name ? a->name : "demo");
-	snprintf(w[2].text, sizeof w[2].text, "%s%s%s%s", p->file_line, a->recipe.raw ? " raw" : a->model_raw ? " ema" : "",
-	    *p->dtype ? " " : "", p->dtype);
+	snprintf(w[2].text, sizeof w[2].text, "%s%s%s%s", p->file_line,
+		a->recipe.raw ? " raw" : a->model_raw ? " ema" : "", *p->dtype ? " " : "", p->dtype);
 	snprintf(w[3].text, sizeof w[3].text, "L%d V%d", p->L, a->model->V);
 	say_preset(&a->recipe, w[4].text, sizeof w[4].text);
 	if (n) {
@@ -124,13 +133,14 @@ static const char *const hints_knobs[] = { "left right", "choose", "up down", "n
 	"Backspace", "default", "s", "keep by a step", "Esc", "drop", "Tab", "focus", "?", "help", NULL };
 static const char *const hints_timeline[] = { "left right", "step", "up down", "token by token", "Enter", "go to",
 	"[ ]", "zone bound", "+ -", "move it", "Tab", "focus", "?", "help", NULL };
-static const char *const hints_revealing[] = { ".", "next draw", ",", "back", "s", "whole steps", "space", "play", "Enter",
-	"inspect", "Tab", "focus", "?", "help", NULL };
-static const char *const hints_running[] = { "space", "pause", "Ctrl-C", "stop", "< >", "slower, faster", "m", "menu", NULL };
-static const char *const hints_view[] = { "Esc", "back to the sample", "s", "step", "S", "back", "m", "menu", "?", "help", "q",
-	"quit", NULL };
-static const char *const hints_tree[] = { "up down", "branch", "left right", "step along it", "Enter", "go there", "Esc",
-	"back", "?", "help", NULL };
+static const char *const hints_revealing[] = { ".", "next draw", ",", "back", "s", "whole steps", "space", "play",
+	"Enter", "inspect", "Tab", "focus", "?", "help", NULL };
+static const char *const hints_running[] = { "space", "pause", "Ctrl-C", "stop", "< >", "slower, faster", "m", "menu",
+	NULL };
+static const char *const hints_view[] = { "Esc", "back to the sample", "s", "step", "S", "back", "m", "menu", "?",
+	"help", "q", "quit", NULL };
+static const char *const hints_tree[] = { "up down", "branch", "left right", "step along it", "Enter", "go there",
+	"Esc", "back", "?", "help", NULL };
 static const char *const hints_log[] = { "up down", "scroll", "End", "newest", "Esc", "back", "?", "help", NULL };
 
 static const char *const *

@@ -46,7 +46,8 @@ put_now(struct app *a, struct canvas *c, struct rect r, int y)
 	char now[16], h[16];
 
 	if (p->look_missing || !p->has_look) {
-		canvas_put(c, r, 0, y, STYLE_DIM, *p->look_note ? p->look_note : p->look_missing || p->stepping ? "computing ..." : "...");
+		canvas_put(c, r, 0, y, STYLE_DIM,
+			*p->look_note ? p->look_note : p->look_missing || p->stepping ? "computing ..." : "...");
 		return y + 1;
 	}
 	say_number(p->look.p_now, now, sizeof now);
@@ -105,7 +106,8 @@ mixture(const struct app *a, const struct look *l, struct part out[5])
 		{ masked && l->z == a->model->mask ? "stays masked" : "stays as it is", "stays",
 		    k * l->w_stay + j * l->b * l->c_stay, STYLE_DIM, '-' },
 		{ "corrector, from x_theta", "corr. x_theta", j * l->b * l->c_x, STYLE_CORR, '~' },
-		{ masked ? "corrector, masked again" : "corrector, random token", masked ? "masked again" : "corr. random",
+		{ masked ? "corrector, masked again" : "corrector, random token",
+			masked ? "masked again" : "corr. random",
 		    j * (1 - l->b), masked ? STYLE_REMASK : STYLE_CORR_NOISE, masked ? '_' : '!' },
 	};
 	int n = 0;
@@ -197,7 +199,8 @@ put_change(struct app *a, struct canvas *c, struct rect r, int y, const struct n
 	cause = (enum cause)s->cause[i];
 	say_token(a, s->tok[i], token, sizeof token);
 	canvas_printf(c, r, 0, y, STYLE_DIM, "step %d", n->step);
-	canvas_char(c, r, 10, y, cause_style(cause), cause_info(cause)->mark ? (unsigned char)cause_info(cause)->mark : ' ');
+	canvas_char(c, r, 10, y, cause_style(cause),
+		cause_info(cause)->mark ? (unsigned char)cause_info(cause)->mark : ' ');
 	x = 12 + canvas_put(c, r, 12, y, STYLE_TEXT, token) + 1;
 	canvas_put(c, r, x, y, STYLE_DIM, cause_word(cause));
 }
@@ -247,7 +250,8 @@ draw_pane(struct app *a, struct canvas *c, struct rect r)
 		if (r.h < 18 && mix > r.h - y - history - 5) /* the top of the list comes first */
 			mix = r.h - y - history - 5;
 		if (r.h >= 16)
-			canvas_put(c, r, 0, y++, STYLE_DIM, look_back(a) ? "x_theta it was drawn from" : "what the denoiser says (x_theta)");
+			canvas_put(c, r, 0, y++, STYLE_DIM,
+				look_back(a) ? "x_theta it was drawn from" : "what the denoiser says (x_theta)");
 		top = r.h - y - history - mix;
 		if (top > 12 && r.h < 40)
 			top = 12;
@@ -270,7 +274,8 @@ put_columns(struct app *a, struct canvas *c, struct rect r, int y, int rows)
 
 	if (!a->priv->has_look || a->priv->look_missing)
 		return;
-	canvas_printf(c, r, 0, y++, STYLE_DIM, "%-4s %-12s %8s %8s %8s %8s", "rank", "token", "x_theta", "q(0|t)", "q(s|t)", "next");
+	canvas_printf(c, r, 0, y++, STYLE_DIM, "%-4s %-12s %8s %8s %8s %8s", "rank", "token", "x_theta", "q(0|t)",
+		"q(s|t)", "next");
 	for (int i = a->priv->look_top; i < l->n && rows-- > 1; i++) {
 		const struct look_entry *t = &l->top[i];
 		enum style s = t->tok == a->priv->tok[a->cursor.pos] ? STYLE_BOLD : STYLE_TEXT;
@@ -301,15 +306,16 @@ put_facts(struct app *a, struct canvas *c, struct rect r, int y)
 	say_position(a, a->cursor.pos, line, sizeof line);
 	canvas_put(c, r, 0, y++, STYLE_TEXT, line);
 	if (!p->has_look || p->look_missing) {
-		canvas_put(c, r, 0, y++, STYLE_DIM, *p->look_note ? p->look_note : "computing what the denoiser says ...");
+		canvas_put(c, r, 0, y++, STYLE_DIM,
+			*p->look_note ? p->look_note : "computing what the denoiser says ...");
 		return y;
 	}
 	say_number(p->look.p_now, n[0], sizeof n[0]);
 	say_number(p->look.q_0t_now, n[1], sizeof n[1]);
 	say_number(p->look.psi_now, n[2], sizeof n[2]);
 	say_number(p->look.entropy / LN2, n[3], sizeof n[3]);
-	canvas_printf(c, r, 0, y++, STYLE_TEXT, "x_theta %s  q(0|t) %s  next %s  H %s bits  rank %d  %d tokens kept", n[0],
-	    n[1], n[2], n[3], p->look.rank, p->look.kept);
+	canvas_printf(c, r, 0, y++, STYLE_TEXT, "x_theta %s  q(0|t) %s  next %s  H %s bits  rank %d  %d tokens kept",
+		n[0], n[1], n[2], n[3], p->look.rank, p->look.kept);
 	return y;
 }
 

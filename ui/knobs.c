@@ -7,8 +7,8 @@
 #include "ui/app_private.h"
 
 /* These come first; the others follow in the order of the list. */
-static const char *const first[] = { "kappa", "cfg", "steps", "top-p", "temperature", "profile", "removal", "top-k", "seed", "weights",
-	"per" };
+static const char *const first[] = { "kappa", "cfg", "steps", "top-p", "temperature", "profile", "removal", "top-k",
+	"seed", "weights", "per" };
 #define N_FIRST ((int)(sizeof first / sizeof *first))
 #define KNOBS_MAX 64
 
@@ -78,7 +78,8 @@ cells(const struct app *a, int knob)
 	char value[64];
 
 	recipe_get(&a->recipe, recipe_knob(knob)->name, value, sizeof value);
-	return text_width(recipe_knob(knob)->shown, strlen(recipe_knob(knob)->shown)) + 1 + text_width(value, strlen(value));
+	return text_width(recipe_knob(knob)->shown, strlen(recipe_knob(knob)->shown)) + 1 +
+		text_width(value, strlen(value));
 }
 
 /* H, network calls and time of the run, right of the knobs; returns its width. */
@@ -153,7 +154,8 @@ knobs_draw(struct app *a, struct canvas *c, struct rect r)
 		recipe_get(cursor_recipe(a), k->name, old, sizeof old);
 		changed = a->priv->held && strcmp(value, old) != 0;
 		canvas_put(c, r, x, 0, STYLE_DIM, k->shown);
-		canvas_put(c, r, x + w - text_width(value, strlen(value)), 0, changed ? STYLE_PREVIEW : STYLE_BOLD, value);
+		canvas_put(c, r, x + w - text_width(value, strlen(value)), 0, changed ? STYLE_PREVIEW : STYLE_BOLD,
+			value);
 		if (focus && i == chosen)
 			canvas_cursor(c, r, x, 0, w);
 		x += w;

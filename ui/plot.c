@@ -51,8 +51,8 @@ one_column(struct canvas *c, struct rect r, int x, int parts, const double *v, c
 }
 
 void
-plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value, const struct plot_part *part,
-             double top)
+plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value,
+	const struct plot_part *part, double top)
 {
 	size_t stride = (size_t)parts;
 

@@ -15,8 +15,8 @@ struct plot_part { enum style style; char sign; };
  * drawn from the bottom of r up in the order k, one cell wide each, from column
  * x; a column of sum `top` fills r.h, more is cut off.  Whatever is above zero
  * shows at least an eighth of a cell. */
-void plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value, const struct plot_part *part,
-                  double top);
+void plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, const double *value,
+	const struct plot_part *part, double top);
 
 /* A line through n values, one a cell, lo at the bottom and hi at the top of
  * r; NAN: a gap.  In braille: four levels a cell; else three. */

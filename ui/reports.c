@@ -287,8 +287,8 @@ app_busy(const struct app *a)
 {
 	const struct app_private *p = a->priv;
 
-	return p->stepping || p->start_ticket || p->preview_ticket || p->look_ticket || p->paint_ticket || p->ahead_ticket ||
-	    (p->need_ahead && (p->moved || p->rest_at >= 0));
+	return p->stepping || p->start_ticket || p->preview_ticket || p->look_ticket || p->paint_ticket ||
+		p->ahead_ticket || (p->need_ahead && (p->moved || p->rest_at >= 0));
 }
 
 void

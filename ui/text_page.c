@@ -259,7 +259,8 @@ grid(struct app *a, struct text_page *t, struct pen *p)
 		if (t->tight && s->special) {
 			pen_char(p, style, text_special_sign(a, t, i, t->utf8));
 		} else {
-			while (s->bytes && show_glyph(&at, end, &g) && !g.newline && p->x + g.cells <= x0 + cw - !t->tight)
+			while (s->bytes && show_glyph(&at, end, &g) && !g.newline &&
+				p->x + g.cells <= x0 + cw - !t->tight)
 				pen_put(p, style, g.text, g.bytes, g.cells);
 			if (s->bytes == 0 && s->space_before && !s->undrawn)
 				pen_char(p, STYLE_DIM, t->utf8 ? 0x2423 : ' ');

@@ -13,8 +13,9 @@
 #define PARTS 6
 #define COLUMNS_MAX 512
 
-static const struct plot_part parts[PARTS] = { { STYLE_PLOT_PRED, '+' }, { STYLE_PLOT_PRED_NOISE, '.' }, { STYLE_PLOT_CORR, '~' },
-	{ STYLE_PLOT_CORR_NOISE, '!' }, { STYLE_PLOT_REMASK, '_' }, { STYLE_PLOT_REMOVAL, '=' } };
+static const struct plot_part parts[PARTS] = { { STYLE_PLOT_PRED, '+' }, { STYLE_PLOT_PRED_NOISE, '.' },
+	{ STYLE_PLOT_CORR, '~' }, { STYLE_PLOT_CORR_NOISE, '!' }, { STYLE_PLOT_REMASK, '_' },
+	{ STYLE_PLOT_REMOVAL, '=' } };
 static const enum cause part_cause[PARTS] = { CAUSE_PRED, CAUSE_PRED_NOISE, CAUSE_CORR, CAUSE_CORR_NOISE, CAUSE_REMASK,
 	CAUSE_REMOVAL };
 
@@ -268,7 +269,8 @@ put_waiting(struct app *a, struct canvas *c, struct rect r, int x, int y)
 
 /* What the plan says of the coming step, and what must be known about it. */
 static void
-put_plan(struct app *a, struct canvas *c, struct rect r, int x, int y, const struct leg *coming, const struct plan_row *row)
+put_plan(struct app *a, struct canvas *c, struct rect r, int x, int y, const struct leg *coming,
+	const struct plan_row *row)
 {
 	int at = a->cursor.node->step - coming->first;
 	char k[16];
@@ -279,7 +281,8 @@ put_plan(struct app *a, struct canvas *c, struct rect r, int x, int y, const str
 	}
 	if (has_kappa(a)) {
 		say_number(row->kappa, k, sizeof k);
-		x += canvas_printf(c, r, x, y, STYLE_DIM, "kappa %s%s", k, a->priv->held ? ", a branch of its own" : " at these knobs");
+		x += canvas_printf(c, r, x, y, STYLE_DIM, "kappa %s%s", k,
+			a->priv->held ? ", a branch of its own" : " at these knobs");
 	}
 	if (a->recipe.per != PER_NONE)
 		x += canvas_put(c, r, x, y, STYLE_DIM, ", does not keep the marginals");
@@ -295,7 +298,8 @@ put_next(struct app *a, struct canvas *c, struct rect r, int x, int y)
 	const struct plan_row *row = coming ? leg_row(coming, a->cursor.node->step) : NULL;
 
 	if (cursor_at_end(a)) {
-		canvas_put(c, r, x, y, STYLE_DIM, "next       the run is at its end; g goes to the first state, T shows the tree");
+		canvas_put(c, r, x, y, STYLE_DIM,
+			"next       the run is at its end; g goes to the first state, T shows the tree");
 		return;
 	}
 	x += canvas_put(c, r, x, y, p->held ? STYLE_PREVIEW : STYLE_TEXT, p->held ? "preview" : "next");
@@ -412,7 +416,8 @@ timeline_key(struct app *a, const struct key *k, int count)
 		return run(a, "last", -1);
 	if (strcmp(n, "[") == 0 || strcmp(n, "]") == 0) {
 		a->priv->bound = n[0] == ']';
-		app_say(a, false, "+ and - move the bound between %s noise", a->priv->bound ? "middle and low" : "high and middle");
+		app_say(a, false, "+ and - move the bound between %s noise",
+			a->priv->bound ? "middle and low" : "high and middle");
 		return true;
 	}
 	if (strcmp(n, "+") == 0 || strcmp(n, "=") == 0)

@@ -40,7 +40,8 @@ gutter(struct app *a, const struct text_page *t, struct canvas *c, struct rect r
 
 /* A state of the line in one row: what it held where the cursor's line of text is. */
 static void
-history_row(struct app *a, const struct text_page *t, struct canvas *c, struct rect r, int y, const struct node *n, int from, int to)
+history_row(struct app *a, const struct text_page *t, struct canvas *c, struct rect r, int y, const struct node *n,
+	int from, int to)
 {
 	struct state *s = &a->priv->past;
 	size_t off = (size_t)a->cursor.sample * (size_t)t->n;
@@ -59,7 +60,8 @@ history_row(struct app *a, const struct text_page *t, struct canvas *c, struct r
 		if (one.undrawn)
 			continue;
 		if (one.special)
-			canvas_char(c, cell, 0, 0, o.style == STYLE_TEXT ? STYLE_DIM : o.style, text_special_sign(a, &p, 0, t->utf8));
+			canvas_char(c, cell, 0, 0, o.style == STYLE_TEXT ? STYLE_DIM : o.style,
+				text_special_sign(a, &p, 0, t->utf8));
 		else if (one.bytes == 0)
 			canvas_char(c, cell, 0, 0, o.style, o.mark ? (uint32_t)o.mark : ' ');
 		else
@@ -77,7 +79,8 @@ history(struct app *a, const struct text_page *t, struct canvas *c, struct rect 
 
 	if (r.h < 4 || at < 0)
 		return;
-	canvas_printf(c, r, 5, 1, STYLE_DIM, t->cols < t->n ? "before, by step: positions %d to %d" : "before, by step", from, to - 1);
+	canvas_printf(c, r, 5, 1, STYLE_DIM, t->cols < t->n ? "before, by step: positions %d to %d" : "before, by step",
+		from, to - 1);
 	for (int y = 2; y < r.h && at >= 0; y++, at--)
 		history_row(a, t, c, r, y, p->line.at[at], from, to);
 }

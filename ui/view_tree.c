@@ -37,7 +37,8 @@ add_branch(const struct app *a, struct rows *v, struct node *first, int branch, 
 		return;
 	for (struct node *c; (c = along(tip));)
 		tip = c;
-	v->at[v->n++] = (struct row){ first, branch, run, parent, first->up ? first->up->step : 0, tip->step, tip->done };
+	v->at[v->n++] =
+		(struct row){ first, branch, run, parent, first->up ? first->up->step : 0, tip->step, tip->done };
 	/* Its branches below it, the latest fork first: so no line crosses another. */
 	for (struct node *u = tip;; u = u->up) {
 		for (int i = b->n - 1; i >= 0; i--)
@@ -96,7 +97,8 @@ say_branch(const struct row *r, char *buf, size_t size)
 	if (!mine)
 		return;
 	if (!r->first->up) {
-		snprintf(buf, size, "seed %llu  %s", (unsigned long long)mine->seed, *mine->preset ? mine->preset : "own recipe");
+		snprintf(buf, size, "seed %llu  %s", (unsigned long long)mine->seed,
+			*mine->preset ? mine->preset : "own recipe");
 		return;
 	}
 	if (!r->first->leg) {
@@ -181,9 +183,11 @@ draw_rows(struct app *a, struct canvas *c, struct rect list, struct rect plot, c
 		draw_line(c, plot, &v->at[i], i == here, i - p->tree_top, most);
 	for (int i = 0; i < v->n; i++)
 		if (v->at[i].parent >= 0)
-			draw_joint(c, plot, col(v->at[i].from, most, plot.w), v->at[i].parent - p->tree_top, i - p->tree_top);
+			draw_joint(c, plot, col(v->at[i].from, most, plot.w), v->at[i].parent - p->tree_top,
+				i - p->tree_top);
 	if (a->cursor.node && here >= p->tree_top)
-		canvas_char(c, plot, col(a->cursor.node->step, most, plot.w), here - p->tree_top, STYLE_TITLE, c->utf8 ? 0x25c6 : '*');
+		canvas_char(c, plot, col(a->cursor.node->step, most, plot.w), here - p->tree_top, STYLE_TITLE,
+			c->utf8 ? 0x25c6 : '*');
 	for (int i = p->tree_top; i < v->n && i - p->tree_top < list.h; i++)
 		draw_row(a, c, list, plot, &v->at[i], i == p->tree_at, i - p->tree_top);
 	canvas_cursor(c, plot, col(p->tree_step, most, plot.w), p->tree_at - p->tree_top, 1);
@@ -211,8 +215,8 @@ draw(struct app *a, struct canvas *c, struct rect r)
 		char name[8];
 
 		branch_name(a, v.at[p->tree_at].branch, name);
-		canvas_printf(c, in, 0, in.h - 1, STYLE_TEXT, "run %d branch %s step %d: Enter goes there", v.at[p->tree_at].run, name,
-		    p->tree_step);
+		canvas_printf(c, in, 0, in.h - 1, STYLE_TEXT, "run %d branch %s step %d: Enter goes there",
+			v.at[p->tree_at].run, name, p->tree_step);
 	}
 }
 

@@ -67,7 +67,8 @@ say_counts(const struct step_counts *n, char *buf, size_t size)
 		const struct cause_info *info = cause_info((enum cause)c);
 
 		if (info && info->mark && info->mark != ' ' && n->by_cause[c] > 0)
-			at += (size_t)snprintf(buf + at, size - at, "%s%c%d", at ? " " : "", info->mark, n->by_cause[c]);
+			at += (size_t)snprintf(buf + at, size - at, "%s%c%d", at ? " " : "", info->mark,
+				n->by_cause[c]);
 	}
 	if (same > 0 && at < size)
 		at += (size_t)snprintf(buf + at, size - at, "%ssame %d", at ? " " : "", same);
@@ -92,7 +93,8 @@ say_state(const struct app *a, char *buf, size_t size)
 	if (n->up)
 		snprintf(buf, size, "step %d/%d t %s alpha %s  %s  H %s", n->step, node_steps(n), t, alpha, counts, h);
 	else
-		snprintf(buf, size, "step 0/%d t %s alpha %s  first state: pure noise  H %s", node_steps(n), t, alpha, h);
+		snprintf(buf, size, "step 0/%d t %s alpha %s  first state: pure noise  H %s", node_steps(n), t, alpha,
+			h);
 }
 
 void
@@ -118,7 +120,8 @@ say_position(const struct app *a, int pos, char *buf, size_t size)
 	case CAUSE_PRED:
 	case CAUSE_CORR:
 	case CAUSE_REMOVAL:
-		snprintf(buf, size, "%c token %d: %s becomes %s, %s (p %s)", info->mark, pos, was, now, info->words, prob);
+		snprintf(buf, size, "%c token %d: %s becomes %s, %s (p %s)", info->mark, pos, was, now, info->words,
+			prob);
 		break;
 	default:
 		snprintf(buf, size, "%c token %d: %s becomes %s, %s", info->mark, pos, was, now, info->words);

@@ -96,7 +96,8 @@ tell_assumptions(const struct opener *o)
 	if (!causal && !*c->noise_name && !o->o->noise)
 		ckpt_warn(o->c, "the file names no noise schedule: log-linear with eps %g (--noise, --eps)", c->eps);
 	if (!causal && c->mask >= 0 && o->hint.mask == CONFIG_UNSET && o->o->mask == CONFIG_UNSET && !o->p->says_mask)
-		ckpt_warn(o->c, "the file does not say which token is the mask: %d by its vocabulary (--mask)", c->mask);
+		ckpt_warn(o->c, "the file does not say which token is the mask: %d by its vocabulary (--mask)",
+			c->mask);
 }
 
 static enum status

@@ -37,7 +37,8 @@ struct conv_item conv_item_at(const struct conv *c, int item);
 void conv_prepare(const struct conv *c, int sample, int y, int c0, int c1, float *out);
 /* after(): columns j..j1 of `pixels` neighbours from `first` on, of one sample,
  * from the tile to where they belong. */
-void conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int j1, const float *tile, size_t ldtile);
+void conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int j1, const float *tile,
+	size_t ldtile);
 
 /* Winograd's F(4x4, 3x3): 36 products over blocks of 4x4 pixels in place of
  * nine over each pixel, that is a quarter of the arithmetic, with weights four

@@ -15,7 +15,8 @@
 
 /* Keys and values of one sample's prefix, all layers (extend.c). */
 struct kept {
-	float *k, *v;           /* [layer][head], each head k_head, v_head floats: gemm_pack's panels, or [L,dim] for BLAS */
+	/* [layer][head], each head k_head, v_head floats: gemm_pack's panels, or [L,dim] for BLAS */
+	float *k, *v;
 	size_t k_head, v_head;
 };
 

@@ -149,7 +149,8 @@ run_rows(struct net_run *r, struct prefix *p, int from, int to, const int32_t *t
 }
 
 enum status
-net_run_extend(struct net_run *r, int sample, int len, const int32_t *tok, float *feat, struct cancel *c, struct error *e)
+net_run_extend(struct net_run *r, int sample, int len, const int32_t *tok, float *feat, struct cancel *c,
+	struct error *e)
 {
 	int same = 0, block = r->kern->blas ? 1 : TAIL_ROWS, from = 0;
 	size_t F = (size_t)r->net->F;
@@ -158,7 +159,8 @@ net_run_extend(struct net_run *r, int sample, int len, const int32_t *tok, float
 		return error_set(e, ST_USAGE, "a prefix of %d tokens, the model has %d positions", len, r->net->L);
 	for (int i = 0; i < len; i++)
 		if (tok[i] < 0 || tok[i] >= r->net->V)
-			return error_set(e, ST_USAGE, "token %d is outside the vocabulary of %d", (int)tok[i], r->net->V);
+			return error_set(e, ST_USAGE, "token %d is outside the vocabulary of %d", (int)tok[i],
+				r->net->V);
 	struct prefix *p = find(r, sample);
 	if (!r->tail_feat)
 		r->tail_feat = mem_calloc(TAIL_ROWS * F, sizeof *r->tail_feat);

@@ -106,7 +106,7 @@ gemm_mul(const struct kern *kern, int m, const float *a, size_t lda, const struc
 	for (int k0 = 0; k0 < b->k; k0 += kc) {
 		int k = b->k - k0 < kc ? b->k - k0 : kc;
 		const float *p = b->by_column ? b->p + (size_t)j0 * b->ld + k0 : b->p + (size_t)k0 * b->ld + j0;
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, b->by_column ? CblasTrans : CblasNoTrans, m, j1 - j0, k, 1, a + k0,
-		            (int)lda, p, (int)b->ld, k0 > 0, c, (int)ldc);
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, b->by_column ? CblasTrans : CblasNoTrans, m, j1 - j0, k, 1,
+			a + k0, (int)lda, p, (int)b->ld, k0 > 0, c, (int)ldc);
 	}
 }

@@ -42,13 +42,15 @@ logistic_item(void *arg, int item, int worker)
 
 	(void)worker;
 	for (int i = item * LOGISTIC_ROWS; i < end; i++)
-		l->kern->logistic(l->V, (double)l->x[2 * i], (double)l->x[2 * i + 1], l->fix, l->logit + (size_t)i * (size_t)l->V);
+		l->kern->logistic(l->V, (double)l->x[2 * i], (double)l->x[2 * i + 1], l->fix,
+			l->logit + (size_t)i * (size_t)l->V);
 }
 
 static enum status
 logistic_head(struct net_run *r, const struct net_op *op, int n, const float *x, float *logit, struct cancel *c)
 {
-	struct logistic l = { .kern = r->kern->image, .x = x, .logit = logit, .n = n, .V = r->net->V, .fix = op->dim[LOGISTIC_FIX] };
+	struct logistic l = { .kern = r->kern->image, .x = x, .logit = logit, .n = n, .V = r->net->V,
+		.fix = op->dim[LOGISTIC_FIX] };
 
 	return pool_run(r->pool, POOL_SAMPLE, (n + LOGISTIC_ROWS - 1) / LOGISTIC_ROWS, logistic_item, &l, c);
 }

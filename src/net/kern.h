@@ -28,7 +28,8 @@ struct kern {
 	void (*norm)(int n, const float *x, const float *w, const float *shift, const float *scale, float *out);
 	/* x = exp(scale (x - max x)); returns the sum.  -INFINITY gives 0. */
 	float (*softmax)(int n, float *x, float scale);
-	void (*gelu)(int n, const float *x, const float *bias, float *out);       /* gelu_tanh(x + bias); bias NULL: 0 */
+	/* gelu_tanh(x + bias); bias NULL: 0 */
+	void (*gelu)(int n, const float *x, const float *bias, float *out);
 	void (*silu)(int n, const float *x, const float *bias, float *out);
 	void (*add)(int n, const float *x, const float *bias, float *out);        /* x + bias; bias NULL: copy */
 	void (*gate_add)(int n, const float *x, const float *bias, const float *gate, const float *res, float *out);

@@ -12,8 +12,10 @@ struct kern_image {
 	/* Of each of n columns of x [rows,ld]: the mean, and the sum of squared
 	 * deviations from it. */
 	void (*moments)(int rows, int n, const float *x, size_t ld, double *mean, double *m2);
-	void (*affine)(int n, const float *x, const float *scale, const float *shift, float *out);      /* x scale + shift */
-	void (*affine_silu)(int n, const float *x, const float *scale, const float *shift, float *out); /* silu of that */
+	/* x scale + shift */
+	void (*affine)(int n, const float *x, const float *scale, const float *shift, float *out);
+	/* silu of that */
+	void (*affine_silu)(int n, const float *x, const float *scale, const float *shift, float *out);
 	/* (x + bias + res) factor; bias, res NULL: 0. */
 	void (*add)(int n, const float *x, const float *bias, const float *res, float factor, float *out);
 	/* Winograd's F(4x4, 3x3), n columns (rounded up to whole vectors).  in: 6x6

@@ -61,8 +61,8 @@ extend(struct model *m, int sample, int len, const int32_t *tok, float *feat, st
 }
 
 enum status
-net_model_new(struct net *net, const struct tensor *t, int n, const char *what, const struct kern *kern, struct pool *pool,
-	      bool keep, struct model **out, struct error *e)
+net_model_new(struct net *net, const struct tensor *t, int n, const char *what, const struct kern *kern,
+	struct pool *pool, bool keep, struct model **out, struct error *e)
 {
 	struct model *m = mem_calloc(1, sizeof *m);
 	struct private *p = mem_calloc(1, sizeof *p);
@@ -74,7 +74,8 @@ net_model_new(struct net *net, const struct tensor *t, int n, const char *what, 
 		net_free(net);
 		return error_set(e, ST_MEMORY, "out of memory");
 	}
-	*m = (struct model){ .L = net->L, .V = net->V, .F = net->F, .mask = -1, .classes = net->classes, .timed = net->timed,
+	*m = (struct model){ .L = net->L, .V = net->V, .F = net->F, .mask = -1, .classes = net->classes,
+		.timed = net->timed,
 		             .trunk = trunk, .rows = rows, .extend = net->causal ? extend : NULL, .free = free_model,
 		             .pool = pool, .priv = p };
 	p->net = net;

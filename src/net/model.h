@@ -38,7 +38,8 @@ struct model {
 	enum status (*rows)(struct model *m, int n, const float *feat, float *logit, struct cancel *c, struct error *e);
 	/* Causal models: features of the last position of a prefix, keys and values
 	 * kept; NULL otherwise.  tok [len]; feat [F] of position len-1. */
-	enum status (*extend)(struct model *m, int sample, int len, const int32_t *tok, float *feat, struct cancel *c, struct error *e);
+	enum status (*extend)(struct model *m, int sample, int len, const int32_t *tok, float *feat, struct cancel *c,
+		struct error *e);
 	void (*free)(struct model *m);
 	struct pool *pool;           /* borrowed */
 	void *priv;

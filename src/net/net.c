@@ -114,7 +114,8 @@ net_pixel_value(struct net *net, int width, int rows, const char *fmt, ...)
 struct net_op
 net_op_init(enum net_kind kind)
 {
-	struct net_op op = { .kind = kind, .in = { -1, -1, -1, -1 }, .out = -1, .par = { -1, -1, -1, -1 }, .factor = 1 };
+	struct net_op op = { .kind = kind, .in = { -1, -1, -1, -1 }, .out = -1, .par = { -1, -1, -1, -1 },
+		.factor = 1 };
 
 	return op;
 }
@@ -164,7 +165,8 @@ conv_fits(const struct net *net, const struct net_op *op)
 		made = side / 2;
 	else if (step == CONV_DOUBLE)
 		made = side * 2;
-	if (op->par[PAR_W] < 0 || op->out < 0 || side < 1 || made < 1 || (op->dim[CONV_SIZE] != 1 && op->dim[CONV_SIZE] != 3))
+	if (op->par[PAR_W] < 0 || op->out < 0 || side < 1 || made < 1 ||
+		(op->dim[CONV_SIZE] != 1 && op->dim[CONV_SIZE] != 3))
 		return false;
 	if (op->before != BEFORE_NONE && width_of(net, op->in[IN_MOD]) != 2 * op->dim[CONV_K])
 		return false;
@@ -252,10 +254,12 @@ check_one(const struct net_param *p, const struct tensor *t, const char *what, s
 	if (!same) {
 		shape_text(p->ndim, p->dim, want, sizeof want);
 		shape_text(t->ndim, t->dim, have, sizeof have);
-		return error_set(e, ST_CKPT, "%s: tensor %s has shape %s, the configuration wants %s", what, p->name, have, want);
+		return error_set(e, ST_CKPT, "%s: tensor %s has shape %s, the configuration wants %s", what, p->name,
+			have, want);
 	}
 	if (!dtype_is_float(t->dtype))
-		return error_set(e, ST_CKPT, "%s: tensor %s is %s, not a floating-point type", what, p->name, dtype_name(t->dtype));
+		return error_set(e, ST_CKPT, "%s: tensor %s is %s, not a floating-point type", what, p->name,
+			dtype_name(t->dtype));
 	return ST_OK;
 }
 
@@ -323,14 +327,15 @@ check_extra(const struct net *net, const struct tensor *t, int n, const char *wh
 		before = t[i].name;
 		length = prefix;
 		if (last >= 0 && b > last)
-			return error_set(e, ST_CKPT, "%s: tensor %s, but the configuration has only %ld %.*s", what, t[i].name, last + 1,
-			                 (int)prefix - 1, t[i].name);
+			return error_set(e, ST_CKPT, "%s: tensor %s, but the configuration has only %ld %.*s", what,
+				t[i].name, last + 1, (int)prefix - 1, t[i].name);
 	}
 	return ST_OK;
 }
 
 enum status
-net_match(const struct net *net, const struct tensor *t, int n, const char *what, const struct tensor **match, struct error *e)
+net_match(const struct net *net, const struct tensor *t, int n, const char *what, const struct tensor **match,
+	struct error *e)
 {
 	const struct tensor **sorted = mem_calloc((size_t)n, sizeof *sorted);
 	enum status st = ST_OK;

@@ -23,7 +23,8 @@ enum net_kind {
 	NET_LABEL,      /* in[X] += silu(row `label` of par W), one row per sample; nothing for label -1 */
 	NET_LINEAR,     /* after(before(in[X]) W^T + bias) */
 	NET_PIXELS,     /* tokens (channel, row, column) -> rows of 3 channels, 2 x / V - 1 */
-	NET_GROUP,      /* group norm of in[X] (and in[CAT]) as a scale and a shift per channel: one row [scale, shift] per sample */
+	/* group norm of in[X] (and in[CAT]) as a scale and a shift per channel: one row [scale, shift] per sample */
+	NET_GROUP,
 	NET_CONV,       /* after(conv(before(in[X], in[CAT])) + bias) over a square image */
 	NET_ATTEND,     /* in[X] holds q, k, v side by side; softmax(q k^T / sqrt(head dim)) v */
 	NET_NORM,       /* before(in[X]) alone */
@@ -115,7 +116,8 @@ struct net {
  * a description that makes no sense (our own mistake). */
 struct net *net_new(void);
 void net_free(struct net *net);
-int net_param(struct net *net, int ndim, const int64_t *dim, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int net_param(struct net *net, int ndim, const int64_t *dim, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 int net_value(struct net *net, int width, bool per_sample, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* A value with so many rows per sample. */
 int net_pixel_value(struct net *net, int width, int rows, const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -88,7 +88,8 @@ keep_rows(const struct attend *a, int head, float *k_out, float *v_out)
 
 	for (int i = 0; i < a->rows; i++) {
 		size_t pos = (size_t)(a->row0 + i);
-		const float *k = a->qkv + (size_t)i * a->ld + (size_t)(a->heads + head) * dim, *v = k + (size_t)a->heads * dim;
+		const float *k = a->qkv + (size_t)i * a->ld + (size_t)(a->heads + head) * dim,
+			    *v = k + (size_t)a->heads * dim;
 		if (a->kern->blas) {
 			memcpy(k_out + pos * dim, k, dim * sizeof *k);
 			memcpy(v_out + pos * dim, v, dim * sizeof *v);
@@ -142,15 +143,16 @@ weigh_values(const struct attend *a, int m, const float *p, int keys, const stru
 		return;
 	}
 	for (int j = 0; j < a->dim; j += a->kern->nr) {
-		struct gemm_b panel = { .n = a->kern->nr, .k = keys, .packed = true, .p = v->p + (size_t)j * (size_t)v->k };
+		struct gemm_b panel = { .n = a->kern->nr, .k = keys, .packed = true,
+			.p = v->p + (size_t)j * (size_t)v->k };
 		gemm_mul(a->kern, m, p, a->lds, &panel, 0, panel.n, 0, out + j, (size_t)a->dim_pad);
 	}
 }
 
 /* Rows first..first+m-1 of this pass (at most QUERY_ROWS). */
 static void
-attend_block(const struct attend *a, int sample, int head, int first, int m, const struct gemm_b *k, const struct gemm_b *v,
-	     float *scratch)
+attend_block(const struct attend *a, int sample, int head, int first, int m, const struct gemm_b *k,
+	const struct gemm_b *v, float *scratch)
 {
 	float *q = scratch, *s = q + QUERY_ROWS * a->ldq, *o = s + QUERY_ROWS * a->lds;
 	const float *src = a->qkv + (size_t)sample * a->step + (size_t)(head * a->dim);
@@ -170,7 +172,8 @@ attend_block(const struct attend *a, int sample, int head, int first, int m, con
 	}
 	weigh_values(a, m, s, keys, v, o);
 	for (int i = 0; i < m; i++)
-		a->kern->scale(a->dim, 1 / sum[i], o + (size_t)i * (size_t)a->dim_pad, out + (size_t)(first + i) * a->ldout);
+		a->kern->scale(a->dim, 1 / sum[i], o + (size_t)i * (size_t)a->dim_pad,
+			out + (size_t)(first + i) * a->ldout);
 }
 
 static void

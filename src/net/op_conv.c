@@ -65,8 +65,8 @@ conv_lay_out(const struct exec *x, const struct net_op *op, struct conv *c)
 	int step = op->dim[CONV_STEP];
 
 	*c = (struct conv){ .x = x, .op = op, .kern = x->kern, .k = op->dim[CONV_K], .n = op->dim[CONV_N],
-		            .side = op->dim[CONV_SIDE], .taps = op->dim[CONV_SIZE], .stride = step == CONV_HALVE ? 2 : 1,
-		            .up = step == CONV_DOUBLE };
+		.side = op->dim[CONV_SIDE], .taps = op->dim[CONV_SIZE], .stride = step == CONV_HALVE ? 2 : 1,
+		.up = step == CONV_DOUBLE };
 	c->pad = c->taps == 3 && step != CONV_HALVE;
 	c->out_side = step == CONV_HALVE ? c->side / 2 : c->side << c->up;
 	c->winograd = winograd_suits(c);
@@ -141,14 +141,16 @@ conv_prepare(const struct conv *c, int sample, int y, int c0, int c1, float *out
 			if (c0 < edge)
 				bring(c, edge - c0, c0, a + at * exec_ld(x, v) + c0, norm, out);
 			if (edge < c1)
-				bring(c, c1 - edge, edge, b + at * exec_ld(x, w) + (edge - width), norm, out + (edge - c0));
+				bring(c, c1 - edge, edge, b + at * exec_ld(x, w) + (edge - width), norm,
+					out + (edge - c0));
 		}
 }
 
 /* One panel of columns of one run of `run` output pixels that lie side by
  * side; a: the pixel under the run's first one, for the first tap. */
 static void
-run_tap(const struct conv *c, int run, const float *a, size_t step, const float *panel, int k, float *out, size_t ldout, bool add)
+run_tap(const struct conv *c, int run, const float *a, size_t step, const float *panel, int k, float *out, size_t ldout,
+	bool add)
 {
 	int parts = (run + c->kern->mr - 1) / c->kern->mr;
 
@@ -174,7 +176,8 @@ panel_tiles(const struct conv *c, int samples, int rows, const float *in, int j,
 			for (int s = 0; s < samples; s++)
 				for (int r = 0; r < runs; r++) {
 					size_t row = (size_t)(s * c->in_rows + r * c->stride + tap / c->taps);
-					const float *a = in + (row * (size_t)c->in_cols + (size_t)(tap % c->taps)) * c->lda + k0;
+					const float *a =
+						in + (row * (size_t)c->in_cols + (size_t)(tap % c->taps)) * c->lda + k0;
 					float *o = out + (size_t)(s * rows + r) * (size_t)c->out_side * ldout;
 					run_tap(c, run, a, step, b, k, o, ldout, tap + k0 > 0);
 				}
@@ -188,7 +191,8 @@ unroll(const struct conv *c, int rows, const float *in, float *out)
 	for (int r = 0; r < rows; r++)
 		for (int q = 0; q < c->out_side; q++)
 			for (int tap = 0; tap < c->taps * c->taps; tap++, out += c->k) {
-				size_t row = (size_t)(r * c->stride + tap / c->taps), col = (size_t)(q * c->stride + tap % c->taps);
+				size_t row = (size_t)(r * c->stride + tap / c->taps),
+				       col = (size_t)(q * c->stride + tap % c->taps);
 				memcpy(out, in + (row * (size_t)c->in_cols + col) * c->lda, (size_t)c->k * sizeof *out);
 			}
 }
@@ -200,7 +204,8 @@ conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int 
 	int res = c->op->after == AFTER_ADD ? c->op->in[IN_RES] : -1, out = c->op->out;
 	size_t at = (size_t)first, ldres = 0;
 	const float *r = NULL, *bias = c->bias ? c->bias + j : NULL;
-	float *o = exec_value(x, out) + (size_t)sample * exec_step(x, out) + at * exec_ld(x, out) + c->op->dim[CONV_COLUMN] + j;
+	float *o = exec_value(x, out) + (size_t)sample * exec_step(x, out) + at * exec_ld(x, out) +
+		c->op->dim[CONV_COLUMN] + j;
 	float factor = res < 0 ? 1 : (float)c->op->factor;
 
 	if (res >= 0) {
@@ -233,7 +238,8 @@ direct_item(void *arg, int item, int worker)
 {
 	const struct conv *c = arg;
 	struct conv_item it = conv_item_at(c, item);
-	float *tile = exec_scratch(c->x, worker), *in = tile + pixels_of(c) * (size_t)c->strip, *columns = in + input_floats(c);
+	float *tile = exec_scratch(c->x, worker), *in = tile + pixels_of(c) * (size_t)c->strip,
+	      *columns = in + input_floats(c);
 	int pixels = it.rows * c->out_side;
 	size_t per_sample = (size_t)c->in_rows * (size_t)c->in_cols * c->lda;
 
@@ -244,8 +250,8 @@ direct_item(void *arg, int item, int worker)
 	for (int j = it.col; j < it.end; j += c->strip) {
 		int j1 = it.end - j < c->strip ? it.end : j + c->strip;
 		if (!c->b.packed)
-			gemm_mul(c->kern, pixels, column_floats(c) ? columns : in, column_floats(c) ? (size_t)c->b.k : c->lda, &c->b, j, j1,
-			         0, tile, (size_t)c->strip);
+			gemm_mul(c->kern, pixels, column_floats(c) ? columns : in,
+				column_floats(c) ? (size_t)c->b.k : c->lda, &c->b, j, j1, 0, tile, (size_t)c->strip);
 		for (int p = j; c->b.packed && p < j1; p += c->kern->nr)
 			panel_tiles(c, it.samples, it.rows, in, p, tile + (p - j), (size_t)c->strip);
 		for (int s = 0; s < it.samples; s++)
@@ -264,6 +270,6 @@ op_conv(struct exec *x, const struct net_op *op, struct error *e)
 	if ((st = weights_conv(x->w, op->par[PAR_W], c.winograd, x->pool, x->cancel, &c.b, e)) != ST_OK ||
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &c.bias, e)) != ST_OK)
 		return st;
-	return pool_run(x->pool, POOL_SAMPLE, c.sample_blocks * c.row_blocks * c.col_blocks, c.winograd ? winograd_item : direct_item, &c,
-	                x->cancel);
+	return pool_run(x->pool, POOL_SAMPLE, c.sample_blocks * c.row_blocks * c.col_blocks,
+		c.winograd ? winograd_item : direct_item, &c, x->cancel);
 }

@@ -33,8 +33,9 @@ channels(const struct group *g, int sample, int c0, int c1, double *mean, double
 		int width = x->net->value[v].width;
 		int a = c0 > first ? c0 : first, b = c1 < first + width ? c1 : first + width;
 		if (a < b)
-			x->kern->image->moments(exec_rows(x, v), b - a, exec_value(x, v) + (size_t)sample * exec_step(x, v) + (a - first),
-			                        exec_ld(x, v), mean + (a - c0), m2 + (a - c0));
+			x->kern->image->moments(exec_rows(x, v), b - a,
+				exec_value(x, v) + (size_t)sample * exec_step(x, v) + (a - first), exec_ld(x, v),
+				mean + (a - c0), m2 + (a - c0));
 		first += width;
 	}
 }
@@ -157,7 +158,8 @@ mu_item(void *arg, int item, int worker)
 {
 	const struct ends *j = arg;
 	const struct exec *x = j->x;
-	int v = j->op->in[IN_X], pix = j->op->in[IN_RES], sample = item / j->blocks, first = item % j->blocks * ITEM_PIXELS;
+	int v = j->op->in[IN_X], pix = j->op->in[IN_RES], sample = item / j->blocks,
+	    first = item % j->blocks * ITEM_PIXELS;
 	int end = first + ITEM_PIXELS < j->pixels ? first + ITEM_PIXELS : j->pixels;
 	const float *raw = exec_value(x, v) + (size_t)sample * exec_step(x, v);
 	const float *x0 = exec_value(x, pix) + (size_t)sample * exec_step(x, pix);

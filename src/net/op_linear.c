@@ -173,7 +173,8 @@ lay_out(const struct exec *x, const struct net_op *op, struct linear *l)
 {
 	bool per_sample = x->net->value[op->in[IN_X]].per_sample;
 
-	*l = (struct linear){ .kern = x->kern, .before = op->before, .after = op->after, .head_dim = op->dim[DIM_HEAD] };
+	*l = (struct linear){ .kern = x->kern, .before = op->before, .after = op->after,
+		.head_dim = op->dim[DIM_HEAD] };
 	l->merged = per_sample && !x->kern->blas;
 	l->samples = l->merged ? 1 : x->n;
 	l->rows = l->merged ? x->n : exec_rows(x, op->in[IN_X]);

@@ -17,7 +17,8 @@ norm_item(void *arg, int item, int worker)
 	const struct exec *x = j->x;
 	int in = j->op->in[IN_X], sample = item / j->blocks, first = item % j->blocks * ITEM_ROWS;
 	int end = first + ITEM_ROWS < x->rows ? first + ITEM_ROWS : x->rows;
-	const float *src = exec_value(x, in) + (size_t)sample * exec_step(x, in), *mod = exec_value(x, j->op->in[IN_MOD]);
+	const float *src = exec_value(x, in) + (size_t)sample * exec_step(x, in),
+		    *mod = exec_value(x, j->op->in[IN_MOD]);
 	float *out = exec_value(x, j->op->out) + (size_t)sample * exec_step(x, j->op->out);
 
 	(void)worker;

@@ -18,8 +18,8 @@
 bool
 winograd_suits(const struct conv *c)
 {
-	return !c->kern->blas && c->taps == 3 && c->stride == 1 && c->out_side >= LEAST_SIDE && c->out_side % EDGE == 0 &&
-	       c->k >= LEAST_CHANNELS;
+	return !c->kern->blas && c->taps == 3 && c->stride == 1 && c->out_side >= LEAST_SIDE &&
+		c->out_side % EDGE == 0 && c->k >= LEAST_CHANNELS;
 }
 
 static int
@@ -75,7 +75,8 @@ transform_input(const struct conv *c, int rows, int channels, const float *in, f
 
 	for (int y = 0; y < rows; y += EDGE)
 		for (int x = 0; x < c->out_side; x += EDGE, v += c->lda)
-			c->kern->image->wino_in(channels, in + (size_t)y * row + (size_t)x * c->lda, row, c->lda, v, place);
+			c->kern->image->wino_in(channels, in + (size_t)y * row + (size_t)x * c->lda, row, c->lda, v,
+				place);
 }
 
 /* All products of a chunk of channels from c0 on: results [36][block][columns]. */
@@ -88,12 +89,14 @@ multiply(const struct conv *c, const struct conv_item *it, int blocks, int c0, i
 
 	for (int p = 0; p < PLACES; p++)
 		for (int j = it->col; j < it->end; j += kern->nr) {
-			const float *b = c->b.p + (size_t)p * place + (size_t)j * (size_t)c->k + (size_t)c0 * (size_t)kern->nr;
+			const float *b =
+				c->b.p + (size_t)p * place + (size_t)j * (size_t)c->k + (size_t)c0 * (size_t)kern->nr;
 			const float *a = v + (size_t)p * all * c->lda;
 			float *o = m + (size_t)p * all * ldm + (size_t)(j - it->col);
 			for (int i = 0, at = 0; i < parts; i++) {
 				int rows = (blocks - at + parts - i - 1) / (parts - i);
-				kern->tile(rows, channels, a + (size_t)at * c->lda, c->lda, b, o + (size_t)at * ldm, ldm, c0 > 0);
+				kern->tile(rows, channels, a + (size_t)at * c->lda, c->lda, b, o + (size_t)at * ldm,
+					ldm, c0 > 0);
 				at += rows;
 			}
 		}
@@ -118,7 +121,8 @@ winograd_item(void *arg, int item, int worker)
 {
 	const struct conv *c = arg;
 	struct conv_item it = conv_item_at(c, item);
-	float *in = exec_scratch(c->x, worker), *v = in + pixel_floats(c), *m = v + PLACES * (size_t)blocks_of(c) * c->lda;
+	float *in = exec_scratch(c->x, worker), *v = in + pixel_floats(c),
+	      *m = v + PLACES * (size_t)blocks_of(c) * c->lda;
 	float *tile = m + PLACES * (size_t)blocks_of(c) * ld_columns(c);
 	int blocks = it.rows / EDGE * (c->out_side / EDGE);
 

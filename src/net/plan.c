@@ -67,7 +67,8 @@ in_place(const struct net_op *op, int i, const struct life *life)
 {
 	int v = -1;
 
-	if (op->kind == NET_CONV && op->after == AFTER_ADD && op->in[IN_RES] != op->in[IN_X] && op->in[IN_RES] != op->in[IN_CAT])
+	if (op->kind == NET_CONV && op->after == AFTER_ADD && op->in[IN_RES] != op->in[IN_X] &&
+		op->in[IN_RES] != op->in[IN_CAT])
 		v = op->in[IN_RES];
 	if (op->kind == NET_LINEAR && op->after == AFTER_GATE_ADD)
 		v = op->in[IN_RES];

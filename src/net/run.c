@@ -126,8 +126,8 @@ check_input(const struct net *net, const struct net_input *in, struct error *e)
 
 	for (int i = 0; in->label && i < in->n; i++)
 		if (net->classes > 0 && (in->label[i] < -1 || in->label[i] > net->classes))
-			return error_set(e, ST_USAGE, "label %d: the model has labels 0 to %d, and %d for none", in->label[i],
-			                 net->classes - 1, net->classes);
+			return error_set(e, ST_USAGE, "label %d: the model has labels 0 to %d, and %d for none",
+				in->label[i], net->classes - 1, net->classes);
 	if (in->tok)
 		return check_tokens(net, n, in->tok, net->causal ? -1 : 0, e);
 	return in->idx ? check_tokens(net, n * (size_t)in->k, in->idx, 0, e) : ST_OK;
@@ -136,7 +136,8 @@ check_input(const struct net *net, const struct net_input *in, struct error *e)
 enum status
 net_run_trunk(struct net_run *r, const struct net_input *in, float *feat, struct cancel *c, struct error *e)
 {
-	int by_rows = GROUP_ROWS / r->net->L > 1 ? GROUP_ROWS / r->net->L : 1, group = r->net->together ? r->net->together : by_rows;
+	int by_rows = GROUP_ROWS / r->net->L > 1 ? GROUP_ROWS / r->net->L : 1,
+	    group = r->net->together ? r->net->together : by_rows;
 	struct exec *x = &r->trunk;
 	enum status st = check_input(r->net, in, e);
 

@@ -33,7 +33,8 @@ void net_run_free(struct net_run *r);
 
 /* feat [n,L,F].  Samples go through in groups of about 1024 positions, or of
  * as many as the description says. */
-enum status net_run_trunk(struct net_run *r, const struct net_input *in, float *feat, struct cancel *c, struct error *e);
+enum status net_run_trunk(struct net_run *r, const struct net_input *in, float *feat, struct cancel *c,
+	struct error *e);
 /* x [n,F] -> logit [n,V]. */
 enum status net_run_head(struct net_run *r, int n, const float *x, float *logit, struct cancel *c, struct error *e);
 /* Causal descriptions: the feature of the last position of tok[0..len-1],
@@ -47,7 +48,8 @@ enum status net_run_extend(struct net_run *r, int sample, int len, const int32_t
 const float *net_run_value(const struct net_run *r, const char *name, size_t *ld);
 
 /* Bytes of values and scratch for one sample, without making anything. */
-enum status net_run_measure(const struct net *net, const struct kern *kern, int threads, uint64_t *bytes, struct error *e);
+enum status net_run_measure(const struct net *net, const struct kern *kern, int threads, uint64_t *bytes,
+	struct error *e);
 size_t net_run_bytes(const struct net_run *r);  /* held now */
 
 #endif

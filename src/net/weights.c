@@ -176,7 +176,8 @@ make_packed(struct making *m, struct pool *pool, struct cancel *c, struct error 
 	int per = ITEM_PANELS * m->kern->nr;
 
 	if (!plain(m->t)) {
-		m->scratch = mem_aligned((size_t)pool_threads(pool) * (size_t)m->kern->nr * (size_t)m->k, sizeof *m->scratch);
+		m->scratch = mem_aligned((size_t)pool_threads(pool) * (size_t)m->kern->nr * (size_t)m->k,
+			sizeof *m->scratch);
 		if (!m->scratch)
 			return error_set(e, ST_MEMORY, "out of memory");
 	}
@@ -186,7 +187,8 @@ make_packed(struct making *m, struct pool *pool, struct cancel *c, struct error 
 }
 
 enum status
-weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e)
+weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struct cancel *c, struct gemm_b *out,
+	struct error *e)
 {
 	const struct tensor *t = w->tensor[par];
 	struct form *f = &w->matrix[par];
@@ -239,7 +241,8 @@ transform(int k, const float *g, float *out, size_t step)
 			for (int c = 0; c < 3; c++)
 				t[c] = G[r][0] * (double)g[c] + G[r][1] * (double)g[3 + c] + G[r][2] * (double)g[6 + c];
 			for (int c = 0; c < 6; c++)
-				out[(size_t)(6 * r + c) * step + (size_t)i] = (float)(G[c][0] * t[0] + G[c][1] * t[1] + G[c][2] * t[2]);
+				out[(size_t)(6 * r + c) * step + (size_t)i] =
+					(float)(G[c][0] * t[0] + G[c][1] * t[1] + G[c][2] * t[2]);
 		}
 }
 
@@ -284,7 +287,8 @@ unfold_item(void *arg, int item, int worker)
 }
 
 enum status
-weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e)
+weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c, struct gemm_b *out,
+	struct error *e)
 {
 	const struct tensor *t = w->tensor[par];
 	struct form *f = &w->matrix[par];
@@ -296,9 +300,11 @@ weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struc
 
 	u.raw = k * (size_t)u.taps;
 	u.row = winograd ? PLACES * k : u.raw;
-	*out = (struct gemm_b){ .n = u.n, .k = winograd ? u.k : (int)u.raw, .packed = !w->kern->blas, .by_column = true, .ld = u.raw };
+	*out = (struct gemm_b){ .n = u.n, .k = winograd ? u.k : (int)u.raw, .packed = !w->kern->blas, .by_column = true,
+		.ld = u.raw };
 	if (!f->ready) {
-		size_t floats = !out->packed ? (size_t)u.n * u.raw : (winograd ? PLACES : 1) * gemm_packed_floats(w->kern, u.n, out->k);
+		size_t floats = !out->packed ? (size_t)u.n * u.raw
+					     : (winograd ? PLACES : 1) * gemm_packed_floats(w->kern, u.n, out->k);
 		u.scratch = mem_aligned((size_t)pool_threads(pool) * (u.raw + nr * u.row), sizeof *u.scratch);
 		if (!u.scratch)
 			return error_set(e, ST_MEMORY, "out of memory for weights");

@@ -23,11 +23,13 @@ void weights_free(struct weights *w);
 /* A parameter as a plain float array; par -1: *out = NULL. */
 enum status weights_vector(struct weights *w, int par, const float **out, struct error *e);
 /* A matrix [n,k] as right-hand side of x W^T, packed for the tile or not. */
-enum status weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e);
+enum status weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struct cancel *c,
+	struct gemm_b *out, struct error *e);
 /* The weights of a convolution ([out, in, 3, 3], or [in, out] for 1x1) as right-hand side [out, taps in]: packed for
  * the tile, or for BLAS.  winograd: a 3x3 for F(4x4, 3x3): 36 packed
  * right-hand sides [out, in], one for each place, one after the other. */
-enum status weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e);
+enum status weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c,
+	struct gemm_b *out, struct error *e);
 /* Row `row` of a matrix, straight from the file.  Any thread. */
 void weights_row(const struct weights *w, int par, int64_t row, float *out);
 

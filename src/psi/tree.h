@@ -20,7 +20,8 @@ struct node {
 	_Atomic(struct node *) down;     /* newest child; the others follow by `next` */
 	_Atomic(struct node *) next;     /* older sibling (of a start: older start) */
 	const struct leg *leg;           /* what made it; NULL: a start, or an edit by hand */
-	const struct leg *on;            /* the leg a step from here follows: leg, or (edit) the one of the state edited */
+	/* the leg a step from here follows: leg, or (edit) the one of the state edited */
+	const struct leg *on;
 	int step; double t;              /* steps done so far; time of this state */
 	unsigned id;                     /* 1, 2, ... in order of making */
 	bool done;                       /* nothing follows: the run is at its end */

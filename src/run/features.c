@@ -87,7 +87,8 @@ call_trunk(struct features *f, int n, struct feat_want *const *w, struct cache_e
 	}
 	for (int i = 0; i < n; i++) {
 		for (size_t j = 0; j < L; j++)
-			tok[(size_t)i * L + j] = w[i]->tok[j] < 0 ? 0 : w[i]->tok[j]; /* undrawn: behind what is looked at */
+			/* undrawn: behind what is looked at */
+			tok[(size_t)i * L + j] = w[i]->tok[j] < 0 ? 0 : w[i]->tok[j];
 		sigma[i] = w[i]->sigma;
 		label[i] = w[i]->label;
 		labels |= w[i]->label != LABEL_NONE;

@@ -29,7 +29,16 @@ enum option_id {
 	OPT_FIXED                    /* how many; knobs follow */
 };
 
-enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_FILE, OPTION_INT, OPTION_REAL, OPTION_CHOICE, OPTION_SIZE, OPTION_KNOB };
+enum option_type {
+	OPTION_FLAG,
+	OPTION_TEXT,
+	OPTION_FILE,
+	OPTION_INT,
+	OPTION_REAL,
+	OPTION_CHOICE,
+	OPTION_SIZE,
+	OPTION_KNOB
+};
 
 struct option_info {
 	const char *name;            /* without the hyphens */

@@ -170,7 +170,8 @@ run_trunk(struct model *m, const struct probe_in *in, float *feat, struct error 
 	enum status st = all ? ST_OK : error_set(e, ST_MEMORY, "out of memory for the features");
 
 	for (int b = 0; b < in->B && st == ST_OK; b++) {
-		st = m->trunk(m, 1, in->tok + (size_t)b * L, &in->sigma[b], in->label ? &in->label[b] : NULL, all, NULL, e);
+		st = m->trunk(m, 1, in->tok + (size_t)b * L, &in->sigma[b], in->label ? &in->label[b] : NULL, all, NULL,
+			e);
 		for (int k = 0; k < in->P && st == ST_OK; k++, feat += F)
 			memcpy(feat, all + (size_t)in->pos[k] * F, F * sizeof *feat);
 	}

@@ -108,8 +108,8 @@ read_label(const struct st_file *f, const struct model *m, struct probe_in *in, 
 	enum status st = tensor_to_i32(t, 0, (size_t)in->B, in->label, e);
 	for (int i = 0; i < in->B && st == ST_OK; i++)
 		if (in->label[i] < 0 || in->label[i] > m->classes)
-			st = error_set(e, ST_CKPT, "label[%d] is %d: must be from 0 to %d (%d: no label)", i, in->label[i],
-			               m->classes, m->classes);
+			st = error_set(e, ST_CKPT, "label[%d] is %d: must be from 0 to %d (%d: no label)", i,
+				in->label[i], m->classes, m->classes);
 	return st;
 }
 
@@ -139,8 +139,8 @@ read_time(const struct st_file *f, const struct model *m, struct probe_in *in, s
 		if (m->timed)
 			in->sigma[i] = sigma ? sigma[i] : in->noise[i];
 		if (!isfinite(in->noise[i]) || (m->out == OUT_SCORE && in->noise[i] <= 0))
-			st = error_set(e, ST_CKPT, "%s[%d] is %g: there the model says nothing", in->t ? "t" : "sigma", i,
-			               in->t ? in->t[i] : sigma[i]);
+			st = error_set(e, ST_CKPT, "%s[%d] is %g: there the model says nothing", in->t ? "t" : "sigma",
+				i, in->t ? in->t[i] : sigma[i]);
 	}
 	free(sigma);
 	return st;
@@ -161,8 +161,8 @@ read_step(const struct st_file *f, const struct model *m, struct probe_in *in, s
 	st = read_reals(f, "s", in->B, -1, 1, &in->s, e);
 	for (int i = 0; i < in->B && st == ST_OK; i++)
 		if (in->s[i] != -1 && (in->s[i] < 0 || in->s[i] > in->t[i]))
-			st = error_set(e, ST_CKPT, "s[%d] is %g: must be from 0 to t, here %g, or -1 (noise removal)", i, in->s[i],
-			               in->t[i]);
+			st = error_set(e, ST_CKPT, "s[%d] is %g: must be from 0 to t, here %g, or -1 (noise removal)",
+				i, in->s[i], in->t[i]);
 	if (st == ST_OK)
 		st = read_reals(f, "kappa", in->B, 0, 1, &in->kappa, e);
 	if (st != ST_OK || in->kappa)
@@ -223,7 +223,8 @@ parse_positions(const char *text, struct probe_in *in, struct error *e)
 	for (const char *p = text; ; p = end + 1) {
 		long v = strtol(p, &end, 10);
 		if (!isdigit((unsigned char)*p) || (*end && *end != ',') || v > INT_MAX)
-			return error_set(e, ST_USAGE, "--positions '%s': must be numbers with commas between, as in 0,5,9", text);
+			return error_set(e, ST_USAGE,
+				"--positions '%s': must be numbers with commas between, as in 0,5,9", text);
 		in->pos[in->P++] = (int32_t)v;
 		if (!*end)
 			return ST_OK;

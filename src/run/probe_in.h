@@ -19,7 +19,8 @@ struct probe_in {
 
 /* Read and check path against m; positions as in probe.h.  Errors without the
  * path.  probe_in_done releases what *in holds, also after a failure. */
-enum status probe_in_read(const char *path, const struct model *m, const char *positions, struct probe_in *in, struct error *e);
+enum status probe_in_read(const char *path, const struct model *m, const char *positions, struct probe_in *in,
+	struct error *e);
 void probe_in_done(struct probe_in *in);
 
 #endif

@@ -63,8 +63,9 @@ sample_clamp(const char *spec, const struct tokenizer *tok, int L, struct edit *
 	if (count == 0)
 		st = error_set(e, ST_USAGE, "--clamp '%s': there is no text", spec);
 	else if (count > (size_t)(L - pos))
-		st = error_set(e, ST_USAGE, "--clamp '%s': %zu tokens do not fit between position %ld and the end at %d",
-		               spec, count, pos, L - 1);
+		st = error_set(e, ST_USAGE,
+			"--clamp '%s': %zu tokens do not fit between position %ld and the end at %d", spec, count, pos,
+			L - 1);
 	struct edit *p = st == ST_OK ? realloc(*edit, ((size_t)*n + count) * sizeof *p) : NULL;
 	if (st == ST_OK && !p)
 		st = error_set(e, ST_MEMORY, "out of memory for the clamps");
@@ -92,7 +93,8 @@ show_progress(struct batch *b, bool now)
 	const struct sample_setup *s = b->setup;
 	double t = now_s();
 	int steps = b->leg->n;
-	struct sample_progress p = { .first = b->done, .samples = b->S, .total = s->count, .step = b->n_step, .steps = steps,
+	struct sample_progress p = { .first = b->done, .samples = b->S, .total = s->count, .step = b->n_step,
+		.steps = steps,
 		.seconds = t - b->start, .eta = -1 };
 
 	if (!s->progress || (!now && t - b->shown < PROGRESS_S))
@@ -288,7 +290,8 @@ run_batch(struct batch *b, struct sample_summary *sum, struct error *e)
 	struct model *m = open_model(o, b->recipe.raw);
 	size_t each = (size_t)m->L * (size_t)m->F * sizeof(float);
 	/* what a step may find again is the state before it */
-	struct sampler_setup setup = { .ema = o->ema, .raw = o->raw, .samples = b->S, .cache_bytes = 4 * each * (size_t)b->S };
+	struct sampler_setup setup = { .ema = o->ema, .raw = o->raw, .samples = b->S,
+		.cache_bytes = 4 * each * (size_t)b->S };
 	struct node *end = NULL;
 	enum status st;
 
@@ -334,7 +337,8 @@ sample_run(const struct sample_setup *s, struct sample_summary *sum, struct erro
 		st = ckpt_hash(s->o->ckpt, s->o->ckpt->n_ema > 0 && !s->recipe.raw, hash, e);
 	for (int done = 0; st == ST_OK && done < s->count; ) {
 		int n = batch_size(s, m);
-		struct batch b = { .setup = s, .hash = s->jsonl ? hash : NULL, .recipe = s->recipe, .done = done, .start = start };
+		struct batch b = { .setup = s, .hash = s->jsonl ? hash : NULL, .recipe = s->recipe, .done = done,
+			.start = start };
 		b.S = n < s->count - done ? n : s->count - done;
 		b.recipe.first += done;
 		b.recipe.samples = b.S;

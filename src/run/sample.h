@@ -39,6 +39,7 @@ enum status sample_run(const struct sample_setup *s, struct sample_summary *sum,
 /* "POS:TEXT": edits that clamp TEXT from position POS on, appended to *edit
  * (malloced).  ST_USAGE: no such position, no room, text the tokenizer cannot
  * hold. */
-enum status sample_clamp(const char *spec, const struct tokenizer *tok, int L, struct edit **edit, int *n, struct error *e);
+enum status sample_clamp(const char *spec, const struct tokenizer *tok, int L, struct edit **edit, int *n,
+	struct error *e);
 
 #endif

@@ -415,7 +415,8 @@ static bool
 buffers_init(struct sampler *s)
 {
 	for (int i = 0; i < 2; i++)
-		if (state_init(&s->in[i], s->S, s->L, NULL) != ST_OK || state_init(&s->out[i], s->S, s->L, NULL) != ST_OK)
+		if (state_init(&s->in[i], s->S, s->L, NULL) != ST_OK ||
+			state_init(&s->out[i], s->S, s->L, NULL) != ST_OK)
 			return false;
 	return true;
 }

@@ -24,7 +24,8 @@ struct sampler_setup {
 	int samples;                     /* S of the tree; recipes are taken with this many */
 };
 struct sampler *sampler_new(const struct sampler_setup *s, struct error *e);
-void sampler_free(struct sampler *s);            /* cancels, joins, frees the tree; reports still held stay valid but for their nodes */
+/* cancels, joins, frees the tree; reports still held stay valid but for their nodes */
+void sampler_free(struct sampler *s);
 int sampler_fd(const struct sampler *s);         /* readable when reports wait */
 const struct tree *sampler_tree(const struct sampler *s);
 
@@ -41,7 +42,12 @@ enum request_kind {
 
 enum paint { PAINT_CONFIDENCE /* prob of the token now: x_theta at it */, PAINT_ENTROPY, PAINT_ARGMAX /* tokens */ };
 
-struct edit { int i /* 0..S*L-1 */; int32_t tok; signed char clamp /* 1 clamp, 0 unclamp, -1 as it is */; bool again /* nonce + 1 */; };
+struct edit {
+	int i /* 0..S*L-1 */;
+	int32_t tok;
+	signed char clamp /* 1 clamp, 0 unclamp, -1 as it is */;
+	bool again /* nonce + 1 */;
+};
 
 struct request {
 	enum request_kind kind;
@@ -70,14 +76,16 @@ struct report {
 	bool kept;                       /* STEP: the state was there already */
 	int step; double t;              /* STEP: of the new state */
 	struct step_counts counts;       /* STEP, PREVIEW */
-	struct step_counts *each;        /* STEP with `each`: [S], owned; its times are 0.  NULL for a state that was there already */
+	/* STEP with `each`: [S], owned; its times are 0.  NULL for a state that was there already */
+	struct step_counts *each;
 	struct state preview;            /* PREVIEW: the state; owned by the report */
 	struct look look;                /* INSPECT */
 	int sample, pos;
 	enum paint paint;
 	float *value;                    /* PAINT: [S*L], owned */
 	int32_t *token;                  /* PAINT_ARGMAX: [S*L], owned */
-	struct node *cut;                /* FREE: the branch; report_done releases it.  Until then its nodes can be read */
+	/* FREE: the branch; report_done releases it.  Until then its nodes can be read */
+	struct node *cut;
 };
 
 /* Queue a request; returns its ticket, 0 when out of memory (nothing is

@@ -72,8 +72,8 @@ enum status serve_model(struct sampler *s, struct recipe *r, struct model **m, s
 /* The leg that a step from n under r follows: the one n is on, one that was
  * made here before, else a new one (*fresh), which the caller frees or gives
  * to the tree. */
-enum status serve_leg(const struct node *n, const struct recipe *r, const struct model *m, struct leg **out, bool *fresh,
-                      struct error *e);
+enum status serve_leg(const struct node *n, const struct recipe *r, const struct model *m, struct leg **out,
+	bool *fresh, struct error *e);
 
 /* sampler.c, for serve.c: */
 void sampler_report(struct sampler *s, struct item *it);             /* queue a report */

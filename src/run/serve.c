@@ -185,7 +185,8 @@ make_child(struct sampler *s, struct pending *p, struct model *m, struct node *n
 		e->code = rc;
 		return NULL;
 	}
-	child = tree_add(s->tree, n, leg, leg, n->step + 1, leg_row(leg, n->step)->s, &s->out[s->depth], &out->counts, e);
+	child = tree_add(s->tree, n, leg, leg, n->step + 1, leg_row(leg, n->step)->s, &s->out[s->depth], &out->counts,
+		e);
 	if (child)
 		note_step(s, now_ms() - begin, out->counts.rows);
 	return child;

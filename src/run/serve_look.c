@@ -36,7 +36,8 @@ serve_model(struct sampler *s, struct recipe *r, struct model **m, struct error 
 }
 
 enum status
-serve_leg(const struct node *n, const struct recipe *r, const struct model *m, struct leg **out, bool *fresh, struct error *e)
+serve_leg(const struct node *n, const struct recipe *r, const struct model *m, struct leg **out, bool *fresh,
+	struct error *e)
 {
 	struct node *child;
 
@@ -242,7 +243,8 @@ paint_sample(struct sampler *s, struct painting *p, const float *feat, const flo
 }
 
 static enum status
-paint_all(struct sampler *s, struct pending *q, struct look_setup *l, struct painting *p, bool *missing, struct error *e)
+paint_all(struct sampler *s, struct pending *q, struct look_setup *l, struct painting *p, bool *missing,
+	struct error *e)
 {
 	struct features f = serve_features(s, l->m, q->r.compute, false);
 	size_t L = (size_t)s->L, block = PAINT_ROWS * (size_t)l->m->V;

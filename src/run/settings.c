@@ -94,7 +94,8 @@ check_value(const struct option_info *o, const char *value, struct error *e)
 	case OPTION_REAL:
 		if (parse_real(value, &x) && x >= o->lo && x <= o->hi)
 			return ST_OK;
-		return error_set(e, ST_USAGE, "--%s '%s': must be a number from %g to %g", o->name, value, o->lo, o->hi);
+		return error_set(e, ST_USAGE, "--%s '%s': must be a number from %g to %g", o->name, value, o->lo,
+			o->hi);
 	case OPTION_CHOICE:
 		if (is_choice(o->arg, value))
 			return ST_OK;
@@ -208,7 +209,8 @@ parse_options(int argc, char **argv, struct settings *s, struct error *e)
 		if (c == '?' || c == ':')
 			st = bad_option(c, argv, s->sub, e);
 		else
-			st = add(s, c >= LONG_BASE ? c - LONG_BASE : option_of_letter(c), optarg ? optarg : "", false, e);
+			st = add(s, c >= LONG_BASE ? c - LONG_BASE : option_of_letter(c), optarg ? optarg : "", false,
+				e);
 	}
 	free(table);
 	if (st == ST_OK && optind < argc && !(s->file = mem_strdup(argv[optind++])))

@@ -185,7 +185,8 @@ compare_reference(FILE *out, const struct ckpt *c, struct pool *pool, struct err
 		r.B = (int)r.tokens->dim[0];
 		r.L = (int)r.tokens->dim[1];
 		/* A logistic's logits from a float32 run are off by .04 in the tails. */
-		st = compare_set(out, c, &r, st_find(r.file, "float64.logits") ? "float64.logits" : "logits", false, pool, e);
+		st = compare_set(out, c, &r, st_find(r.file, "float64.logits") ? "float64.logits" : "logits", false,
+			pool, e);
 		if (!st && c->n_ema)
 			st = compare_set(out, c, &r, "ema.logits", false, pool, e);
 		if (!st)

@@ -100,7 +100,8 @@ head(void *arg)
 	struct job *j = arg;
 
 	for (int i = 0; i < j->n; i += 128)
-		j->m->rows(j->m, j->n - i < 128 ? j->n - i : 128, j->feat + (size_t)i * (size_t)j->m->F, j->logit, NULL, NULL);
+		j->m->rows(j->m, j->n - i < 128 ? j->n - i : 128, j->feat + (size_t)i * (size_t)j->m->F, j->logit, NULL,
+			NULL);
 }
 
 struct stopper {
