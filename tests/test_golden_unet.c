@@ -348,11 +348,12 @@ check_damaged(const struct gold *k)
 	for (int i = 0; i < 8; i++) {
 		struct error e = { 0 };
 		struct model *m = NULL;
-		int *const field[] = { &c->ch, &c->num_res_blocks, &c->num_scales, &c->ch_mult[0], &c->attn_scale, &c->time_embed_dim,
-			&c->length, &c->ch_mult[1] };
+		int *const field[] = { &c->ch, &c->num_res_blocks, &c->num_scales, &c->ch_mult[0], &c->attn_scale,
+			&c->time_embed_dim, &c->length, &c->ch_mult[1] };
 		*c = good;
 		*field[i] += i == 6 ? 3 : 1;
-		wrong += model_check(k->ck, &e) != ST_CKPT || strchr(e.msg, '\n') || model_open(k->ck, false, k->pool, &m, &e) != ST_CKPT;
+		wrong += model_check(k->ck, &e) != ST_CKPT || strchr(e.msg, '\n') ||
+			model_open(k->ck, false, k->pool, &m, &e) != ST_CKPT;
 		model_free(m);
 	}
 	*c = good;

@@ -43,7 +43,8 @@ extreme_group(struct golden *g)
 {
 	struct values k = { 0 };
 	struct worst w = { 0 };
-	double *a = get(g, &k, "alpha"), *na = get(g, &k, "one_minus_alpha"), *x = get(g, &k, "x"), *z = get(g, &k, "z");
+	double *a = get(g, &k, "alpha"), *na = get(g, &k, "one_minus_alpha"), *x = get(g, &k, "x"),
+	       *z = get(g, &k, "z");
 	double *logit = get(g, &k, "logits"), *loss = get(g, &k, "loss"), *grad = get(g, &k, "grad_logits");
 	int n = size_of(g, "logits", 0), K = size_of(g, "logits", 1);
 	struct loss l = { .kind = LOSS_DUO, .V = K, .mask = -1 };
@@ -227,7 +228,8 @@ distill_way(struct golden *g, bool backward, const char *loss, const char *bias)
 		double *grad = calloc(2 * (size_t)V, sizeof *grad), *sum = grad + V;
 		float *row = malloc(2 * (size_t)V * sizeof *row);
 		for (int i = 0; i < n; i++) {
-			compare(&t, loss_distill_double(V, backward, s + i * V, q + i * V, 1.0 / n, grad), want[i], 1e-12, 1e-10);
+			compare(&t, loss_distill_double(V, backward, s + i * V, q + i * V, 1.0 / n, grad), want[i],
+				1e-12, 1e-10);
 			for (int j = 0; j < V; j++) {
 				sum[j] += grad[j];
 				row[j] = (float)s[i * V + j];
@@ -310,10 +312,11 @@ check_differences(void)
 
 	for (int k = 0; k < LOSS_KINDS; k++)
 		for (int i = 0; i < 3; i++) {
-			struct loss l = { .kind = (enum loss_kind)k, .V = 9, .mask = k == LOSS_DUO ? -1 : 3, .steps = 20 };
+			struct loss l = { .kind = (enum loss_kind)k, .V = 9, .mask = k == LOSS_DUO ? -1 : 3,
+				.steps = 20 };
 			double t = times[i], s = t - 0.05;
-			struct loss_time at = { alpha_at(&al, t), alpha_noise(&al, t), alpha_slope(&al, t), alpha_at(&al, s),
-				i ? alpha_noise(&al, s) : 0 };
+			struct loss_time at = { alpha_at(&al, t), alpha_noise(&al, t), alpha_slope(&al, t),
+				alpha_at(&al, s), i ? alpha_noise(&al, s) : 0 };
 			check_difference(&l, &at, (unsigned)(10 * k + i + 1));
 		}
 }

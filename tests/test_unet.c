@@ -110,7 +110,8 @@ test_forward(const char *path, struct config c, enum dtype dtype, const char *wh
 			bad = fmax(bad, isfinite(d) ? d : INFINITY);
 		}
 	}
-	CHECK(bad_f < 1e-4 && bad < 1e-2, "%s, %s: features within %.1e, logits within %.1e of double", path, what, bad_f, bad);
+	CHECK(bad_f < 1e-4 && bad < 1e-2, "%s, %s: features within %.1e, logits within %.1e of double", path, what,
+		bad_f, bad);
 	tear_down(&s);
 	free(tok);
 	free(feat);
@@ -149,7 +150,8 @@ test_logistic(const char *path)
 	for (int j = 0; j < 16; j++)
 		finite &= isfinite(out[j]) != 0 || out[j] == -INFINITY;
 	kern->logistic(16, (double)NAN, 0, true, out);
-	CHECK(finite && isnan(out[0]) && isnan(out[15]), "%s: a scale beyond all bounds; what is no number stays none", path);
+	CHECK(finite && isnan(out[0]) && isnan(out[15]), "%s: a scale beyond all bounds; what is no number stays none",
+		path);
 }
 
 static void
@@ -214,8 +216,8 @@ test_company(const char *path, int side, int mult, const char *what)
 		set_up(&s, c, path, threads[t], t == 2, DT_F32);
 		bool same = s.m->trunk(s.m, SAMPLES, tok, sigma, label, t ? other : all, NULL, NULL) == ST_OK;
 		if (t)
-			CHECK(same && memcmp(all, other, SAMPLES * n * sizeof *all) == 0, "%s, %s: %d threads as 1%s", path, what, threads[t],
-				t == 2 ? ", every value kept" : "");
+			CHECK(same && memcmp(all, other, SAMPLES * n * sizeof *all) == 0, "%s, %s: %d threads as 1%s",
+				path, what, threads[t], t == 2 ? ", every value kept" : "");
 		for (size_t i = 0; t < 2 && i < SAMPLES; i++) {
 			same &= s.m->trunk(s.m, 1, tok + L * i, sigma + i, label + i, other, NULL, NULL) == ST_OK;
 			same &= memcmp(all + i * n, other, n * sizeof *all) == 0;
@@ -234,7 +236,8 @@ test_head_company(const char *path)
 {
 	struct config c = unet_config(8, 257, 8, 1, (const int[]){ 1 }, 1, -1, 0);
 	struct setup s;
-	float feat[130 * 2], *alone = malloc((size_t)130 * 257 * sizeof *alone), *many = malloc((size_t)130 * 257 * sizeof *many);
+	float feat[130 * 2], *alone = malloc((size_t)130 * 257 * sizeof *alone),
+			     *many = malloc((size_t)130 * 257 * sizeof *many);
 	bool same = true;
 
 	set_up(&s, c, path, 2, false, DT_F32);
@@ -315,7 +318,8 @@ test_item_size(const char *path)
 			conv_lay_out(&x, &net->op[i], &v);
 			double flop = 2. * v.samples * v.rows * v.out_side * v.k * v.taps * v.taps * v.cb;
 			most = fmax(most, flop);
-			ok &= v.samples * v.sample_blocks >= x.n && v.rows * v.row_blocks >= v.out_side && v.cb * v.col_blocks >= v.n;
+			ok &= v.samples * v.sample_blocks >= x.n && v.rows * v.row_blocks >= v.out_side &&
+				v.cb * v.col_blocks >= v.n;
 			ok &= v.winograd ? v.rows % 4 == 0 : v.strip > 0;
 		}
 	CHECK(ok && most < 5e8, "%s: work items of at most %.2f GFLOP cover the work", path, most / 1e9);
@@ -330,19 +334,24 @@ test_description(void)
 	struct plan shared, kept;
 	struct error e = { 0 };
 
-	CHECK(net_parameters(net) == 35755398, "the published size has %.6f million parameters", (double)net_parameters(net) / 1e6);
-	CHECK(strcmp(net->par[0].name, "temb_modules.0.weight") == 0 && strcmp(net->par[4].name, "input_conv.weight") == 0 &&
-		strcmp(net->par[net->n_par - 1].name, "cond_map.embedding_table.weight") == 0 &&
-		strcmp(net->par[net->n_par - 2].name, "output_modules.1.bias") == 0, "published order");
+	CHECK(net_parameters(net) == 35755398, "the published size has %.6f million parameters",
+		(double)net_parameters(net) / 1e6);
+	CHECK(strcmp(net->par[0].name, "temb_modules.0.weight") == 0 &&
+			strcmp(net->par[4].name, "input_conv.weight") == 0 &&
+			strcmp(net->par[net->n_par - 1].name, "cond_map.embedding_table.weight") == 0 &&
+			strcmp(net->par[net->n_par - 2].name, "output_modules.1.bias") == 0,
+		"published order");
 	enum status st = plan_make(net, 1, c.length, false, &shared, &e);
 	CHECK(st == ST_OK && plan_make(net, 1, c.length, true, &kept, &e) == ST_OK, "plans");
-	CHECK(shared.floats * 4 < kept.floats, "values share memory: %zu floats, %zu without", shared.floats, kept.floats);
+	CHECK(shared.floats * 4 < kept.floats, "values share memory: %zu floats, %zu without", shared.floats,
+		kept.floats);
 	plan_done(&shared);
 	plan_done(&kept);
 	net_free(net);
 	net = net_new();
 	struct unet_end end;
-	CHECK(unet_trunk(&c, net, &end, &e) == ST_OK && end.width == 128 && end.side == 32 && net->value[end.value].rows == 1024,
+	CHECK(unet_trunk(&c, net, &end, &e) == ST_OK && end.width == 128 && end.side == 32 &&
+			net->value[end.value].rows == 1024,
 		"the part before the output stands by itself");
 	net_free(net);
 }
@@ -356,19 +365,25 @@ refused_config(const char *what, void (*damage)(struct config *))
 	struct error e = { 0 };
 
 	damage(&c);
-	CHECK(unet_describe(&c, net, &e) == ST_CKPT && *e.msg && !strchr(e.msg, '\n'), "%s is refused: %s", what, e.msg);
+	CHECK(unet_describe(&c, net, &e) == ST_CKPT && *e.msg && !strchr(e.msg, '\n'), "%s is refused: %s", what,
+		e.msg);
 	net_free(net);
 }
 
-#define DAMAGES \
-	D(ch_0, c->ch = 0) D(ch_negative, c->ch = -8) D(ch_odd, c->ch = 9) D(ch_huge, c->ch = INT_MAX) \
-	D(mult_0, c->ch_mult[1] = 0) D(mult_huge, c->ch_mult[0] = INT_MAX) D(mult_min, c->ch_mult[1] = INT_MIN) \
-	D(scales_0, c->num_scales = 0) D(scales_40, c->num_scales = 40) D(scales_5, c->num_scales = 5; c->ch_mult[2] = c->ch_mult[3] = \
-	c->ch_mult[4] = 1) D(blocks_0, c->num_res_blocks = 0) D(blocks_huge, c->num_res_blocks = INT_MAX) \
-	D(length_odd, c->length = 191) D(length_0, c->length = 0) D(length_huge, c->length = INT_MAX) \
-	D(length_unset, c->length = CONFIG_UNSET) D(vocab_1, c->vocab = 1) D(vocab_huge, c->vocab = INT_MAX) \
-	D(time_0, c->time_embed_dim = 0) D(time_2, c->time_embed_dim = 2) D(time_odd, c->time_embed_dim = 9) \
-	D(classes_0, c->classes = 0) D(classes_huge, c->classes = INT_MAX) D(labels_untimed, c->unet_time = 0)
+#define DAMAGES                                                                                                        \
+	D(ch_0, c->ch = 0)                                                                                             \
+	D(ch_negative, c->ch = -8) D(ch_odd, c->ch = 9) D(ch_huge, c->ch = INT_MAX) D(mult_0, c->ch_mult[1] = 0) D(    \
+		mult_huge, c->ch_mult[0] = INT_MAX) D(mult_min, c->ch_mult[1] = INT_MIN)                               \
+		D(scales_0, c->num_scales = 0) D(scales_40, c->num_scales = 40) D(                                     \
+			scales_5, c->num_scales = 5; c->ch_mult[2] = c->ch_mult[3] = c->ch_mult[4] = 1)                \
+			D(blocks_0, c->num_res_blocks = 0) D(blocks_huge, c->num_res_blocks = INT_MAX) D(length_odd,   \
+				c->length = 191) D(length_0, c->length = 0) D(length_huge, c->length = INT_MAX)        \
+				D(length_unset, c->length = CONFIG_UNSET) D(vocab_1, c->vocab = 1)                     \
+					D(vocab_huge, c->vocab = INT_MAX) D(time_0, c->time_embed_dim = 0)             \
+						D(time_2, c->time_embed_dim = 2) D(time_odd, c->time_embed_dim = 9)    \
+							D(classes_0, c->classes = 0)                                   \
+								D(classes_huge, c->classes = INT_MAX)                  \
+									D(labels_untimed, c->unet_time = 0)
 
 #define D(name, change) static void name(struct config *c) { change; }
 DAMAGES
@@ -406,8 +421,10 @@ test_refused(void)
 	CHECK(wrong == 0, "each of %d tensors missing, misshapen, of integers: refused (%d were not)", w.n, wrong);
 	struct tensor *more = calloc((size_t)w.n + 1, sizeof *more);
 	memcpy(more, w.t, (size_t)w.n * sizeof *more);
-	more[w.n] = (struct tensor){ .name = (char *)(uintptr_t) "upsampling_modules.40.conv0.bias", .ndim = 1, .dim = { 4 } };
-	CHECK(net_match(net, more, w.n + 1, "weights", NULL, &e) == ST_CKPT && strstr(e.msg, "upsampling_modules.40"), "refused: %s", e.msg);
+	more[w.n] = (struct tensor){ .name = (char *)(uintptr_t) "upsampling_modules.40.conv0.bias", .ndim = 1,
+		.dim = { 4 } };
+	CHECK(net_match(net, more, w.n + 1, "weights", NULL, &e) == ST_CKPT && strstr(e.msg, "upsampling_modules.40"),
+		"refused: %s", e.msg);
 	free(more);
 	random_weights_done(&w);
 	net_free(net);
@@ -436,7 +453,8 @@ main(void)
 		c.timed = false;
 		test_forward(paths[i], c, DT_F32, "without time, one scale, attention in the middle alone");
 		test_forward(paths[i], unet_config(32, 16, 20, 1, (const int[]){ 1 }, 1, -1, 0), DT_F32, "32x32");
-		test_forward(paths[i], unet_config(2, 16, 32, 2, (const int[]){ 9, 18 }, 1, 0, 0), DT_F32, "288 and 576 channels");
+		test_forward(paths[i], unet_config(2, 16, 32, 2, (const int[]){ 9, 18 }, 1, 0, 0), DT_F32,
+			"288 and 576 channels");
 		test_logistic(paths[i]);
 		test_moments(paths[i]);
 		test_company(paths[i], 8, 5, "8x8");

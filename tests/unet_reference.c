@@ -10,8 +10,10 @@
 struct config
 unet_config(int side, int V, int ch, int scales, const int *mult, int blocks, int attn, int classes)
 {
-	struct config c = { .algo = V % 2 ? ALGO_MDLM : ALGO_DUO, .backbone = BACKBONE_UNET, .vocab = V, .length = 3 * side * side,
-		.mask = V % 2 ? V - 1 : -1, .ch = ch, .num_scales = scales, .num_res_blocks = blocks, .attn_scale = attn,
+	struct config c = { .algo = V % 2 ? ALGO_MDLM : ALGO_DUO, .backbone = BACKBONE_UNET, .vocab = V,
+		.length = 3 * side * side,
+		.mask = V % 2 ? V - 1 : -1, .ch = ch, .num_scales = scales, .num_res_blocks = blocks,
+		.attn_scale = attn,
 		.unet_time = 1, .timed = true, .time_embed_dim = 8, .time_scale_factor = 1000, .skip_rescale = 1,
 		.label_cond = classes > 0, .classes = classes, .eps = 1e-3, .schedule = SCHEDULE_COSINE };
 
@@ -259,7 +261,8 @@ static double *
 time_embedding(const struct ref *r, double sigma, int label)
 {
 	int T = r->c->time_embed_dim, W = 4 * T;
-	double *e = malloc((size_t)T * sizeof *e), *h = malloc((size_t)W * sizeof *h), *out = malloc((size_t)W * sizeof *out);
+	double *e = malloc((size_t)T * sizeof *e), *h = malloc((size_t)W * sizeof *h),
+	       *out = malloc((size_t)W * sizeof *out);
 	double *w0 = par(r, "temb_modules.0.weight"), *b0 = par(r, "temb_modules.0.bias");
 	double *w1 = par(r, "temb_modules.1.weight"), *b1 = par(r, "temb_modules.1.bias");
 	double *table = par(r, "cond_map.embedding_table.weight");
@@ -383,7 +386,8 @@ unet_reference(const struct config *c, const struct random_weights *w, const int
 	for (int i = 0; i < c->length; i++) {
 		feature[2 * i] = tanh(x.p[i] + o.p[i]);
 		feature[2 * i + 1] = o.p[3 * n + i];
-		logistic_reference(c->vocab, feature[2 * i], feature[2 * i + 1], c->fix_logistic, logit + (size_t)i * (size_t)c->vocab);
+		logistic_reference(c->vocab, feature[2 * i], feature[2 * i + 1], c->fix_logistic,
+			logit + (size_t)i * (size_t)c->vocab);
 	}
 	free(x.p);
 	free(h.p);

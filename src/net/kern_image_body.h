@@ -40,7 +40,8 @@ moment_block(int seen, int rows, const float *x, size_t ld, double *mean, double
 	STORE(sq, q);
 	STORE(off, rest);
 	for (int l = 0; l < VW; l++) {
-		double o = (double)off[l] / rows, d = (double)sum[l] + o - mean[l], share = (double)rows / (seen + rows);
+		double o = (double)off[l] / rows, d = (double)sum[l] + o - mean[l],
+		       share = (double)rows / (seen + rows);
 		mean[l] += d * share;
 		m2[l] += (double)sq[l] - o * o * rows + d * d * seen * share;
 	}
