@@ -370,20 +370,16 @@ refused_config(const char *what, void (*damage)(struct config *))
 	net_free(net);
 }
 
-#define DAMAGES                                                                                                        \
-	D(ch_0, c->ch = 0)                                                                                             \
-	D(ch_negative, c->ch = -8) D(ch_odd, c->ch = 9) D(ch_huge, c->ch = INT_MAX) D(mult_0, c->ch_mult[1] = 0) D(    \
-		mult_huge, c->ch_mult[0] = INT_MAX) D(mult_min, c->ch_mult[1] = INT_MIN)                               \
-		D(scales_0, c->num_scales = 0) D(scales_40, c->num_scales = 40) D(                                     \
-			scales_5, c->num_scales = 5; c->ch_mult[2] = c->ch_mult[3] = c->ch_mult[4] = 1)                \
-			D(blocks_0, c->num_res_blocks = 0) D(blocks_huge, c->num_res_blocks = INT_MAX) D(length_odd,   \
-				c->length = 191) D(length_0, c->length = 0) D(length_huge, c->length = INT_MAX)        \
-				D(length_unset, c->length = CONFIG_UNSET) D(vocab_1, c->vocab = 1)                     \
-					D(vocab_huge, c->vocab = INT_MAX) D(time_0, c->time_embed_dim = 0)             \
-						D(time_2, c->time_embed_dim = 2) D(time_odd, c->time_embed_dim = 9)    \
-							D(classes_0, c->classes = 0)                                   \
-								D(classes_huge, c->classes = INT_MAX)                  \
-									D(labels_untimed, c->unet_time = 0)
+#define DAMAGES \
+	D(ch_0, c->ch = 0) D(ch_negative, c->ch = -8) D(ch_odd, c->ch = 9) D(ch_huge, c->ch = INT_MAX) \
+	D(mult_0, c->ch_mult[1] = 0) D(mult_huge, c->ch_mult[0] = INT_MAX) D(mult_min, c->ch_mult[1] = INT_MIN) \
+	D(scales_0, c->num_scales = 0) D(scales_40, c->num_scales = 40) \
+	D(scales_5, c->num_scales = 5; c->ch_mult[2] = c->ch_mult[3] = c->ch_mult[4] = 1) \
+	D(blocks_0, c->num_res_blocks = 0) D(blocks_huge, c->num_res_blocks = INT_MAX) \
+	D(length_odd, c->length = 191) D(length_0, c->length = 0) D(length_huge, c->length = INT_MAX) \
+	D(length_unset, c->length = CONFIG_UNSET) D(vocab_1, c->vocab = 1) D(vocab_huge, c->vocab = INT_MAX) \
+	D(time_0, c->time_embed_dim = 0) D(time_2, c->time_embed_dim = 2) D(time_odd, c->time_embed_dim = 9) \
+	D(classes_0, c->classes = 0) D(classes_huge, c->classes = INT_MAX) D(labels_untimed, c->unet_time = 0)
 
 #define D(name, change) static void name(struct config *c) { change; }
 DAMAGES

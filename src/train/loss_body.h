@@ -180,8 +180,8 @@ FORM(duo)(const struct loss *l, const struct loss_time *at, int x, int z, const 
 	}
 	double center = mean - v_top * s.rest / (1 + s.rest);
 	for (int i = 0; i <= d.n; i++)
-		FORM(duo_grads)
-		(&d, i ? d.at[i - 1].token + 1 : 0, i < d.n ? d.at[i].token : l->V, scale, center + v_top, p);
+		FORM(duo_grads)(&d, i ? d.at[i - 1].token + 1 : 0, i < d.n ? d.at[i].token : l->V, scale,
+			center + v_top, p);
 	for (int i = 0; i < d.n; i++)
 		p[d.at[i].token] = (REAL)(scale * kept[i] * (d.at[i].v - v_top - center));
 	return -at->slope / d.A * sum;
