@@ -10,9 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "run/classes.h"
 #include "run/export.h"
 #include "run/info.h"
 #include "run/open.h"
+#include "run/picture.h"
 #include "run/probe.h"
 #include "run/sample.h"
 #include "run/settings.h"
@@ -91,16 +93,25 @@ open_for(const struct settings *s, struct opened **o, struct error *e)
 	return open_run(&setup, o, e);
 }
 
+static bool
+holds_pictures(const struct opened *o)
+{
+	return (o->ckpt->config.backbone == BACKBONE_UNET || strncmp(o->ckpt->config.modality, "image", 5) == 0) &&
+	       picture_side(o->ema->L) > 0;
+}
+
 /* The recipe of the settings over what suits the model, checked. */
 static enum status
 recipe_for(const struct settings *s, const struct opened *o, struct recipe *r, struct error *e)
 {
 	char hash[80], own[65];
 	const char *line = settings_text(s, OPT_RECIPE);
-	bool image = o->ckpt->config.backbone == BACKBONE_UNET || strcmp(o->ckpt->config.modality, "image") == 0;
+	const char *class = settings_text(s, OPT_CLASS);
 
-	recipe_default(o->ema, image, r);
+	recipe_default(o->ema, holds_pictures(o), r);
 	enum status st = settings_recipe(s, r, e);
+	if (st == ST_OK && class)
+		st = class_set(r, &o->ckpt->config, class, e);
 	if (st == ST_OK)
 		st = recipe_check(r, open_model(o, r->raw), e);
 	if (st != ST_OK || !line || !recipe_line_value(line, "ckpt", hash, sizeof hash))
@@ -174,28 +185,57 @@ show_summary(const struct sample_summary *s, int width)
 			(double)s->rows / n);
 }
 
+/* Where samples go that are neither text nor JSON lines; NULL: those. */
 static enum status
-sample(const struct settings *s, const struct opened *o, struct outfile *out, struct error *e)
+sink_for(const struct settings *s, const struct opened *o, const struct sample_setup *setup, enum sink_format format,
+         struct sink **out, struct error *e)
 {
-	const char *format = settings_text(s, OPT_FORMAT);
+	struct recipe all = setup->recipe;
+	char hash[65];
+	struct sink_setup k = { .format = format, .path = settings_text(s, OPT_OUTPUT), .out = setup->out, .hash = hash,
+		.recipe = &all, .L = o->ema->L, .columns = (int)settings_int(s, OPT_COLUMNS, 0),
+			.zoom = (int)settings_int(s, OPT_ZOOM, 1),
+		.gap = (int)settings_int(s, OPT_GAP, 1) };
+	enum status st = ST_OK;
+
+	*out = NULL;
+	if (format <= SINK_JSONL)
+		return ST_OK;
+	all.samples = setup->count;
+	if (all.label == LABEL_ROWS && k.columns == 0 && o->ema->classes < setup->count)
+		k.columns = o->ema->classes; /* a class is a column */
+	st = ckpt_hash(o->ckpt, o->ckpt->n_ema > 0 && !all.raw, hash, e);
+	return st == ST_OK ? sink_new(&k, out, e) : st;
+}
+
+static enum status
+sample(const struct settings *s, const struct opened *o, enum sink_format format, struct outfile *out, struct error *e)
+{
 	struct sample_summary sum = { 0 };
-	struct edit *clamp;
-	bool tty = isatty(STDERR_FILENO);
+	struct edit *clamp = NULL;
+	bool tty = isatty(STDERR_FILENO), pictures = holds_pictures(o);
 	int width = 0;
-	struct sample_setup setup = { .o = o, .count = (int)settings_int(s, OPT_COUNT_N, 1),
-		.batch = (int)settings_int(s, OPT_BATCH, 0), .jsonl = format && strcmp(format, "jsonl") == 0,
+	struct sample_setup setup = { .o = o, .batch = (int)settings_int(s, OPT_BATCH, 0), .text = !pictures,
 		.out = out,
 		.progress = tty ? show_progress : NULL, .arg = &width, .stop = &interrupted };
-	enum status st = recipe_for(s, o, &setup.recipe, e);
+	enum status st = sink_decide(&format, pictures, settings_text(s, OPT_OUTPUT), isatty(STDOUT_FILENO), e);
 
-	if (st != ST_OK)
-		return st;
-	st = clamps_for(s, o, &clamp, &setup.n_clamp, e);
+	if (st == ST_OK)
+		st = recipe_for(s, o, &setup.recipe, e);
+	if (st == ST_OK)
+		st = clamps_for(s, o, &clamp, &setup.n_clamp, e);
 	setup.clamp = clamp;
+	setup.count = (int)settings_int(s, OPT_COUNT_N, st == ST_OK ? setup.recipe.samples : 1);
+	setup.jsonl = format == SINK_JSONL;
+	if (st == ST_OK)
+		st = sink_for(s, o, &setup, format, &setup.sink, e);
 	if (st == ST_OK)
 		st = sample_run(&setup, &sum, e);
-	if (tty)
+	if (tty && sum.seconds > 0)
 		show_summary(&sum, width);
+	if (st == ST_OK && setup.sink)
+		st = sink_finish(setup.sink, e);
+	sink_free(setup.sink);
 	free(clamp);
 	return st;
 }
@@ -206,15 +246,19 @@ run_sample(const struct settings *s)
 	struct error e = { .code = ST_OK };
 	struct opened *o = NULL;
 	struct outfile *out = NULL;
-	enum status st = outfile_open(settings_text(s, OPT_OUTPUT), &out, &e);
+	enum sink_format format;
+	const char *path = settings_text(s, OPT_OUTPUT);
+	enum status st = sink_choose(settings_text(s, OPT_FORMAT), path, &format, &e);
 
+	if (st == ST_OK && !sink_by_name(format))
+		st = outfile_open(path, &out, &e);
 	catch_signals();
 	if (st == ST_OK)
 		st = open_for(s, &o, &e);
 	if (st == ST_OK)
-		st = sample(s, o, out, &e);
+		st = sample(s, o, format, out, &e);
 	open_done(o);
-	if (st == ST_OK)
+	if (st == ST_OK && out)
 		st = outfile_commit(out, &e);
 	else
 		outfile_abort(out);

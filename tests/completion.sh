@@ -41,7 +41,7 @@ completes '--temperature=' sample --temp
 completes '--theme=' --them
 completes '' info --preset
 completes '--json' info --j
-completes 'text jsonl' sample --format = ''
+completes 'text jsonl png gif npy safetensors' sample --format = ''
 completes 'jsonl' sample --format = j
 completes 'jsonl' sample --format j
 completes 'bf16' export one.ckpt --dtype = b

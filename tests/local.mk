@@ -7,5 +7,6 @@ include tests/unet.mk
 include tests/psi.mk
 include tests/train.mk
 include tests/run.mk
+include tests/media.mk
 include tests/ui.mk
 include tests/doc.mk

@@ -7,8 +7,8 @@ _psiview_subcommands='sample probe info verify export help'
 _psiview_options()
 {
 	case $1 in
-	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --record= --play= --terminal-info --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
-	sample) echo '--count= --preset= --recipe= --clamp= --format= --output= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
+	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --record= --play= --terminal-info --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
+	sample) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	probe) echo '--threads= --in= --out= --positions= --raw --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	info) echo '--json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	verify) echo '--threads= --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
@@ -24,8 +24,12 @@ _psiview_value()
 	-p | --preset) echo 'words:cap-0.01 rescale-0.05 loop-0.01 images images-masked ancestral pc greedy-tail' ;;
 	--recipe) echo any ;;
 	--clamp) echo any ;;
-	--format) echo 'words:text jsonl' ;;
+	--format) echo 'words:text jsonl png gif npy safetensors' ;;
 	-o | --output) echo file ;;
+	--class) echo any ;;
+	--zoom) echo any ;;
+	--gap) echo any ;;
+	--columns) echo any ;;
 	--batch) echo any ;;
 	-t | --threads) echo any ;;
 	--cache) echo any ;;

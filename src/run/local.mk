@@ -1,6 +1,8 @@
 libpsiview_a_SOURCES += \
 	src/run/cache.c \
 	src/run/cache.h \
+	src/run/classes.c \
+	src/run/classes.h \
 	src/run/command.c \
 	src/run/command.h \
 	src/run/export.c \
@@ -15,6 +17,8 @@ libpsiview_a_SOURCES += \
 	src/run/options.h \
 	src/run/outfile.c \
 	src/run/outfile.h \
+	src/run/picture.c \
+	src/run/picture.h \
 	src/run/probe.c \
 	src/run/probe.h \
 	src/run/probe_in.c \
@@ -28,9 +32,15 @@ libpsiview_a_SOURCES += \
 	src/run/serve_look.c \
 	src/run/settings.c \
 	src/run/settings.h \
+	src/run/sink.c \
+	src/run/sink.h \
 	src/run/tokenizer.c \
 	src/run/tokenizer.h \
 	src/run/trace.c \
 	src/run/trace.h \
 	src/run/verify.c \
-	src/run/verify.h
+	src/run/verify.h \
+	src/run/write_gif.c \
+	src/run/write_image.h \
+	src/run/write_npy.c \
+	src/run/write_png.c

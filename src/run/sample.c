@@ -178,7 +178,7 @@ run_requests(struct batch *b, int L, struct node **end, struct error *e)
 			st = note_step(b, &r, e);
 		if (st == ST_OK && r.kind == RQ_START)
 			q = (struct request){ .kind = RQ_STEP, .node = r.node, .recipe = b->recipe, .count = INT_MAX,
-				.flat = true, .each = true };
+				.flat = !b->setup->sink || !sink_wants_steps(b->setup->sink), .each = true };
 		last = st != ST_OK || (r.kind == RQ_STEP && r.last);
 		*end = r.node;
 		report_done(&r);
@@ -215,7 +215,7 @@ write_json(struct batch *b, int sample, const int32_t *ids, int L, struct sample
 {
 	const struct opened *o = b->setup->o;
 	struct step_counts total;
-	json_t *steps = steps_json(b, sample, &total), *line = trace_tokens(L, ids, o->tok);
+	json_t *steps = steps_json(b, sample, &total), *line = trace_tokens(L, ids, b->setup->text ? o->tok : NULL);
 	char recipe[1024];
 	int bad = 0;
 
@@ -263,6 +263,26 @@ write_text(struct batch *b, int sample, const int32_t *ids, int L, struct sample
 	return st;
 }
 
+/* One sample into the sink, which has no place for counts. */
+static enum status
+write_sink(struct batch *b, int sample, const int32_t *ids, struct sample_summary *sum, struct error *e)
+{
+	struct step_counts total;
+
+	json_decref(steps_json(b, sample, &total));
+	sum->nfe += total.nfe;
+	sum->rows += total.rows;
+	return sink_sample(b->setup->sink, b->done + sample, ids, e);
+}
+
+static enum status
+write_one(struct batch *b, int sample, const int32_t *ids, int L, struct sample_summary *sum, struct error *e)
+{
+	if (b->setup->sink)
+		return write_sink(b, sample, ids, sum, e);
+	return b->setup->jsonl ? write_json(b, sample, ids, L, sum, e) : write_text(b, sample, ids, L, sum, e);
+}
+
 static enum status
 write_batch(struct batch *b, const struct node *end, int L, struct sample_summary *sum, struct error *e)
 {
@@ -275,10 +295,12 @@ write_batch(struct batch *b, const struct node *end, int L, struct sample_summar
 	for (int i = 0; i < b->S && st == ST_OK; i++) {
 		const int32_t *ids = s.tok + (size_t)i * (size_t)L;
 		sum->entropy += (metric_entropy(L, ids) - sum->entropy) / ++sum->samples;
-		st = b->setup->jsonl ? write_json(b, i, ids, L, sum, e) : write_text(b, i, ids, L, sum, e);
+		st = write_one(b, i, ids, L, sum, e);
 	}
 	state_done(&s);
-	return st == ST_OK ? outfile_flush(b->setup->out, e) : st;
+	if (st == ST_OK && b->setup->sink && sink_wants_steps(b->setup->sink))
+		st = sink_steps(b->setup->sink, sampler_tree(b->sampler), end, b->done, b->S, e);
+	return st == ST_OK && b->setup->out ? outfile_flush(b->setup->out, e) : st;
 }
 
 /* ---- all of it ---- */

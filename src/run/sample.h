@@ -10,6 +10,7 @@
 #include "run/open.h"
 #include "run/outfile.h"
 #include "run/sampler.h"
+#include "run/sink.h"
 
 struct sample_progress {
 	int first, samples, total;       /* samples first..first+samples-1 of total are being drawn */
@@ -25,7 +26,9 @@ struct sample_setup {
 	const struct edit *clamp;        /* of one sample: i < L */
 	int n_clamp;
 	bool jsonl;
-	struct outfile *out;              /* borrowed */
+	bool text;                       /* JSON lines say the text too */
+	struct outfile *out;             /* borrowed */
+	struct sink *sink;               /* borrowed; NULL: text or JSON lines go to out */
 	void (*progress)(void *arg, const struct sample_progress *p);   /* a few times a second; NULL: nobody looks */
 	void *arg;
 	const volatile sig_atomic_t *stop;   /* set by a signal: ends with ST_CANCELLED; NULL: never */
