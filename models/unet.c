@@ -15,8 +15,8 @@
 struct unet {
 	const struct config *c;
 	struct net *net;
-	int temb, temb_width;           /* value, -1: none */
-	int h, width, side;             /* the activation now */
+	int temb, temb_width; /* value, -1: none */
+	int h, width, side;   /* the activation now */
 	int skip[MOST_SKIPS], skips;
 };
 
@@ -83,7 +83,7 @@ add(const struct unet *u, struct net_op *op, int h)
 /* Group norm of x (and cat), `channels` in all: what the next convolution applies. */
 static int
 group_norm(const struct unet *u, int x, int cat, int channels, int gamma, int beta, const char *module, int i,
-	const char *what)
+	   const char *what)
 {
 	struct net_op op = net_op_init(NET_GROUP);
 
@@ -129,7 +129,7 @@ time_embedding(struct unet *u)
 	int v = append(net, op, net_value(net, t, true, "time_embedding"));
 	v = append(net, linear(v, w0, b0, t, wide, AFTER_SILU), net_value(net, wide, true, "temb_hidden"));
 	v = append(net, linear(v, w1, b1, wide, wide, AFTER_NONE),
-		net_value(net, wide, true, net->classes ? "temb_sigma" : "temb"));
+		   net_value(net, wide, true, net->classes ? "temb_sigma" : "temb"));
 	if (net->classes) {
 		op = net_op_init(NET_LABEL);
 		op.in[IN_X] = v;
@@ -198,8 +198,9 @@ res_block(struct unet *u, int cat, int cat_width, int n, const char *module, int
 static void
 attn_block(struct unet *u, const char *module, int i)
 {
-	static const char *const name[3][2] = { { "NIN_0.W", "NIN_0.b" }, { "NIN_1.W", "NIN_1.b" },
-		{ "NIN_2.W", "NIN_2.b" } };
+	static const char *const name[3][2] = { { "NIN_0.W", "NIN_0.b" },
+						{ "NIN_1.W", "NIN_1.b" },
+						{ "NIN_2.W", "NIN_2.b" } };
 	struct net *net = u->net;
 	int n = u->width, gamma = vector(net, n, module, i, "GroupNorm_0.weight"),
 	    beta = vector(net, n, module, i, "GroupNorm_0.bias");
@@ -310,7 +311,7 @@ check_channels(const struct config *c, int side, struct error *e)
 		return error_set(e, ST_CKPT, "ch %d and ch_mult do not divide into groups for group norm", c->ch);
 	if (side % (1 << (c->num_scales - 1)) != 0)
 		return error_set(e, ST_CKPT, "num_scales %d: pictures of %dx%d cannot be halved so often",
-			c->num_scales, side, side);
+				 c->num_scales, side, side);
 	return ST_OK;
 }
 
@@ -325,11 +326,11 @@ check(const struct config *c, int *side, struct error *e)
 		s++;
 	if (3 * s * s != c->length)
 		return error_set(e, ST_CKPT, "length %d is not that of a square picture of 3 channels (--length N)",
-			c->length);
+				 c->length);
 	if (c->num_scales < 1 || c->num_scales > CONFIG_SCALES || c->num_res_blocks < 1 ||
-		c->num_res_blocks > MOST_BLOCKS)
+	    c->num_res_blocks > MOST_BLOCKS)
 		return error_set(e, ST_CKPT, "num_scales %d, num_res_blocks %d make no U-Net", c->num_scales,
-			c->num_res_blocks);
+				 c->num_res_blocks);
 	if (c->ch < 1 || c->ch > MOST_CHANNELS)
 		return error_set(e, ST_CKPT, "ch %d makes no U-Net", c->ch);
 	if (c->unet_time && (c->time_embed_dim < 4 || c->time_embed_dim % 2 != 0 || c->time_embed_dim > MOST_CHANNELS))
@@ -338,7 +339,7 @@ check(const struct config *c, int *side, struct error *e)
 		return error_set(e, ST_CKPT, "a label table, but %d classes", c->classes);
 	if (c->label_cond == 1 && !c->unet_time)
 		return error_set(e, ST_CKPT,
-			"a label table, but model.time_conditioning is off: labels go in with the time");
+				 "a label table, but model.time_conditioning is off: labels go in with the time");
 	*side = s;
 	return check_channels(c, s, e);
 }

@@ -20,14 +20,14 @@ static const char *const paths[] = { "portable", "avx2", "avx512" };
 static int cases;
 
 struct gold {
-	const char *name, *path;        /* for messages */
+	const char *name, *path; /* for messages */
 	struct ckpt *ck;
 	struct st_file *g;
 	struct pool *pool;
 	int B, L, V;
 	int32_t *tok;
 	double *sigma;
-	int *label;                     /* NULL: no labels */
+	int *label; /* NULL: no labels */
 };
 
 /* A tensor as doubles; NULL if there is none. */
@@ -66,7 +66,7 @@ model_of(const struct gold *k, bool ema)
 		net_free(net);
 	else
 		st = net_model_new(net, ema ? k->ck->ema : k->ck->raw, ema ? k->ck->n_ema : k->ck->n_raw, "weights",
-			kern_named(k->path), k->pool, true, &m, &e);
+				   kern_named(k->path), k->pool, true, &m, &e);
 	CHECK(st == ST_OK, "%s, %s: %s weights %s", k->name, k->path, ema ? "EMA" : "raw", e.msg);
 	return m;
 }
@@ -83,7 +83,7 @@ logits_of(const struct gold *k, struct model *m)
 
 	for (size_t i = 0; st == ST_OK && i < rows; i += 128)
 		st = m->rows(m, rows - i < 128 ? (int)(rows - i) : 128, feat + i * 2, logit + i * (size_t)k->V, NULL,
-			&e);
+			     &e);
 	free(feat);
 	if (CHECK(st == ST_OK, "%s, %s: runs %s", k->name, k->path, e.msg))
 		return logit;
@@ -160,7 +160,7 @@ check_figures(const struct gold *k, const float *logit, const char *prefix, doub
 		b = fmax(b, far(log_x(k, logit + i * V, k->tok[i], (int)clean[i]), lp[i]) / fmax(1, fabs(lp[i])));
 	if (lse)
 		CHECK(n[0] == (size_t)k->B * (size_t)k->L && a < 2e-4, "%s, %s: %s within %.1e", k->name, k->path,
-			name[0], a);
+		      name[0], a);
 	if (lp)
 		CHECK(n[1] == n_clean && b < tolerance, "%s, %s: %s within %.1e", k->name, k->path, name[1], b);
 	free(lse);
@@ -183,7 +183,7 @@ check_log_probs(const struct gold *k, const float *logit, const char *name, doub
 	}
 	if (want)
 		CHECK(n == (size_t)k->B * P * V && worst < tolerance, "%s, %s: %s within %.1e", k->name, k->path, name,
-			worst);
+		      worst);
 	free(want);
 	free(pos);
 }
@@ -308,16 +308,15 @@ check_open(struct gold *k)
 	k->path = kern_best()->name;
 	other = model_of(k, k->ck->n_ema > 0);
 	if (!CHECK(model_check(k->ck, &e) == ST_OK && model_open(k->ck, false, k->pool, &m, &e) == ST_OK,
-		    "%s: opens %s", k->name, e.msg))
+		   "%s: opens %s", k->name, e.msg))
 		return;
 	enum status st = model_measure(k->ck, &size, &e);
-	CHECK(st == ST_OK && size.parameters > 0 && size.weight_bytes >= size.parameters &&
-		size.scratch_bytes > 0, "%s: %.2f million parameters", k->name, (double)size.parameters / 1e6);
+	CHECK(st == ST_OK && size.parameters > 0 && size.weight_bytes >= size.parameters && size.scratch_bytes > 0,
+	      "%s: %.2f million parameters", k->name, (double)size.parameters / 1e6);
 	CHECK(m->L == k->L && m->F == 2 && (!vocab || m->V == atoi(vocab)) &&
-			(!mask || m->mask == (*mask >= '0' && *mask <= '9' ? atoi(mask) : -1)) &&
-			m->out == (m->mask < 0 ? OUT_MEAN : OUT_SUBS) &&
-			m->classes == (k->label ? k->ck->config.classes : 0),
-		"%s: vocabulary %d, mask %d, %d classes", k->name, m->V, m->mask, m->classes);
+		  (!mask || m->mask == (*mask >= '0' && *mask <= '9' ? atoi(mask) : -1)) &&
+		  m->out == (m->mask < 0 ? OUT_MEAN : OUT_SUBS) && m->classes == (k->label ? k->ck->config.classes : 0),
+	      "%s: vocabulary %d, mask %d, %d classes", k->name, m->V, m->mask, m->classes);
 	for (size_t i = 0; t && alpha && i < n_t; i++)
 		worst = fmax(worst, far(alpha_at(&m->alpha, t[i]), alpha[i]));
 	CHECK(worst < 1e-6, "%s: the schedule, within %.1e", k->name, worst);
@@ -328,7 +327,7 @@ check_open(struct gold *k)
 	if (st == ST_OK && other)
 		st = other->trunk(other, 1, k->tok, k->sigma, k->label, b, NULL, &e);
 	CHECK(st == ST_OK && other && memcmp(a, b, (size_t)k->L * 2 * sizeof *a) == 0,
-		"%s: model_open runs the default weights", k->name);
+	      "%s: model_open runs the default weights", k->name);
 	model_free(m);
 	model_free(other);
 	free(a);
@@ -348,12 +347,12 @@ check_damaged(const struct gold *k)
 	for (int i = 0; i < 8; i++) {
 		struct error e = { 0 };
 		struct model *m = NULL;
-		int *const field[] = { &c->ch, &c->num_res_blocks, &c->num_scales, &c->ch_mult[0], &c->attn_scale,
-			&c->time_embed_dim, &c->length, &c->ch_mult[1] };
+		int *const field[] = { &c->ch,	       &c->num_res_blocks, &c->num_scales, &c->ch_mult[0],
+				       &c->attn_scale, &c->time_embed_dim, &c->length,	   &c->ch_mult[1] };
 		*c = good;
 		*field[i] += i == 6 ? 3 : 1;
 		wrong += model_check(k->ck, &e) != ST_CKPT || strchr(e.msg, '\n') ||
-			model_open(k->ck, false, k->pool, &m, &e) != ST_CKPT;
+			 model_open(k->ck, false, k->pool, &m, &e) != ST_CKPT;
 		model_free(m);
 	}
 	*c = good;
@@ -392,12 +391,12 @@ check_case(const char *golden, const char *checkpoint)
 		return;
 	}
 	if (st_find(k.g, "tokens") &&
-		CHECK(ckpt_open(checkpoint, &o, &k.ck, &e) == ST_OK, "%s: opens %s", checkpoint, e.msg)) {
+	    CHECK(ckpt_open(checkpoint, &o, &k.ck, &e) == ST_OK, "%s: opens %s", checkpoint, e.msg)) {
 		k.L = k.ck->config.length;
 		k.V = k.ck->config.vocab;
 		k.pool = pool_new(2);
 		if (k.ck->config.backbone == BACKBONE_UNET &&
-			CHECK(read_inputs(&k), "%s: inputs fit the model", k.name)) {
+		    CHECK(read_inputs(&k), "%s: inputs fit the model", k.name)) {
 			cases++;
 			for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 				k.path = paths[i];

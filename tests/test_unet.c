@@ -111,7 +111,7 @@ test_forward(const char *path, struct config c, enum dtype dtype, const char *wh
 		}
 	}
 	CHECK(bad_f < 1e-4 && bad < 1e-2, "%s, %s: features within %.1e, logits within %.1e of double", path, what,
-		bad_f, bad);
+	      bad_f, bad);
 	tear_down(&s);
 	free(tok);
 	free(feat);
@@ -151,7 +151,7 @@ test_logistic(const char *path)
 		finite &= isfinite(out[j]) != 0 || out[j] == -INFINITY;
 	kern->logistic(16, (double)NAN, 0, true, out);
 	CHECK(finite && isnan(out[0]) && isnan(out[15]), "%s: a scale beyond all bounds; what is no number stays none",
-		path);
+	      path);
 }
 
 static void
@@ -217,7 +217,7 @@ test_company(const char *path, int side, int mult, const char *what)
 		bool same = s.m->trunk(s.m, SAMPLES, tok, sigma, label, t ? other : all, NULL, NULL) == ST_OK;
 		if (t)
 			CHECK(same && memcmp(all, other, SAMPLES * n * sizeof *all) == 0, "%s, %s: %d threads as 1%s",
-				path, what, threads[t], t == 2 ? ", every value kept" : "");
+			      path, what, threads[t], t == 2 ? ", every value kept" : "");
 		for (size_t i = 0; t < 2 && i < SAMPLES; i++) {
 			same &= s.m->trunk(s.m, 1, tok + L * i, sigma + i, label + i, other, NULL, NULL) == ST_OK;
 			same &= memcmp(all + i * n, other, n * sizeof *all) == 0;
@@ -319,7 +319,7 @@ test_item_size(const char *path)
 			double flop = 2. * v.samples * v.rows * v.out_side * v.k * v.taps * v.taps * v.cb;
 			most = fmax(most, flop);
 			ok &= v.samples * v.sample_blocks >= x.n && v.rows * v.row_blocks >= v.out_side &&
-				v.cb * v.col_blocks >= v.n;
+			      v.cb * v.col_blocks >= v.n;
 			ok &= v.winograd ? v.rows % 4 == 0 : v.strip > 0;
 		}
 	CHECK(ok && most < 5e8, "%s: work items of at most %.2f GFLOP cover the work", path, most / 1e9);
@@ -335,24 +335,24 @@ test_description(void)
 	struct error e = { 0 };
 
 	CHECK(net_parameters(net) == 35755398, "the published size has %.6f million parameters",
-		(double)net_parameters(net) / 1e6);
+	      (double)net_parameters(net) / 1e6);
 	CHECK(strcmp(net->par[0].name, "temb_modules.0.weight") == 0 &&
-			strcmp(net->par[4].name, "input_conv.weight") == 0 &&
-			strcmp(net->par[net->n_par - 1].name, "cond_map.embedding_table.weight") == 0 &&
-			strcmp(net->par[net->n_par - 2].name, "output_modules.1.bias") == 0,
-		"published order");
+		  strcmp(net->par[4].name, "input_conv.weight") == 0 &&
+		  strcmp(net->par[net->n_par - 1].name, "cond_map.embedding_table.weight") == 0 &&
+		  strcmp(net->par[net->n_par - 2].name, "output_modules.1.bias") == 0,
+	      "published order");
 	enum status st = plan_make(net, 1, c.length, false, &shared, &e);
 	CHECK(st == ST_OK && plan_make(net, 1, c.length, true, &kept, &e) == ST_OK, "plans");
 	CHECK(shared.floats * 4 < kept.floats, "values share memory: %zu floats, %zu without", shared.floats,
-		kept.floats);
+	      kept.floats);
 	plan_done(&shared);
 	plan_done(&kept);
 	net_free(net);
 	net = net_new();
 	struct unet_end end;
 	CHECK(unet_trunk(&c, net, &end, &e) == ST_OK && end.width == 128 && end.side == 32 &&
-			net->value[end.value].rows == 1024,
-		"the part before the output stands by itself");
+		  net->value[end.value].rows == 1024,
+	      "the part before the output stands by itself");
 	net_free(net);
 }
 
@@ -366,22 +366,30 @@ refused_config(const char *what, void (*damage)(struct config *))
 
 	damage(&c);
 	CHECK(unet_describe(&c, net, &e) == ST_CKPT && *e.msg && !strchr(e.msg, '\n'), "%s is refused: %s", what,
-		e.msg);
+	      e.msg);
 	net_free(net);
 }
 
-#define DAMAGES \
-	D(ch_0, c->ch = 0) D(ch_negative, c->ch = -8) D(ch_odd, c->ch = 9) D(ch_huge, c->ch = INT_MAX) \
-	D(mult_0, c->ch_mult[1] = 0) D(mult_huge, c->ch_mult[0] = INT_MAX) D(mult_min, c->ch_mult[1] = INT_MIN) \
-	D(scales_0, c->num_scales = 0) D(scales_40, c->num_scales = 40) \
-	D(scales_5, c->num_scales = 5; c->ch_mult[2] = c->ch_mult[3] = c->ch_mult[4] = 1) \
-	D(blocks_0, c->num_res_blocks = 0) D(blocks_huge, c->num_res_blocks = INT_MAX) \
-	D(length_odd, c->length = 191) D(length_0, c->length = 0) D(length_huge, c->length = INT_MAX) \
-	D(length_unset, c->length = CONFIG_UNSET) D(vocab_1, c->vocab = 1) D(vocab_huge, c->vocab = INT_MAX) \
-	D(time_0, c->time_embed_dim = 0) D(time_2, c->time_embed_dim = 2) D(time_odd, c->time_embed_dim = 9) \
-	D(classes_0, c->classes = 0) D(classes_huge, c->classes = INT_MAX) D(labels_untimed, c->unet_time = 0)
+#define DAMAGES                                                                                                        \
+	D(ch_0, c->ch = 0)                                                                                             \
+	D(ch_negative, c->ch = -8) D(ch_odd, c->ch = 9) D(ch_huge, c->ch = INT_MAX) D(mult_0, c->ch_mult[1] = 0)       \
+	    D(mult_huge, c->ch_mult[0] = INT_MAX) D(mult_min, c->ch_mult[1] = INT_MIN) D(scales_0, c->num_scales = 0)  \
+		D(scales_40, c->num_scales = 40)                                                                       \
+		    D(scales_5, c->num_scales = 5; c->ch_mult[2] = c->ch_mult[3] = c->ch_mult[4] = 1)                  \
+			D(blocks_0, c->num_res_blocks = 0) D(blocks_huge, c->num_res_blocks = INT_MAX)                 \
+			    D(length_odd, c->length = 191) D(length_0, c->length = 0)                                  \
+				D(length_huge, c->length = INT_MAX) D(length_unset, c->length = CONFIG_UNSET)          \
+				    D(vocab_1, c->vocab = 1) D(vocab_huge, c->vocab = INT_MAX)                         \
+					D(time_0, c->time_embed_dim = 0) D(time_2, c->time_embed_dim = 2)              \
+					    D(time_odd, c->time_embed_dim = 9) D(classes_0, c->classes = 0)            \
+						D(classes_huge, c->classes = INT_MAX)                                  \
+						    D(labels_untimed, c->unet_time = 0)
 
-#define D(name, change) static void name(struct config *c) { change; }
+#define D(name, change)                                                                                                \
+	static void name(struct config *c)                                                                             \
+	{                                                                                                              \
+		change;                                                                                                \
+	}
 DAMAGES
 #undef D
 
@@ -417,10 +425,10 @@ test_refused(void)
 	CHECK(wrong == 0, "each of %d tensors missing, misshapen, of integers: refused (%d were not)", w.n, wrong);
 	struct tensor *more = calloc((size_t)w.n + 1, sizeof *more);
 	memcpy(more, w.t, (size_t)w.n * sizeof *more);
-	more[w.n] = (struct tensor){ .name = (char *)(uintptr_t) "upsampling_modules.40.conv0.bias", .ndim = 1,
-		.dim = { 4 } };
+	more[w.n] =
+	    (struct tensor){ .name = (char *)(uintptr_t) "upsampling_modules.40.conv0.bias", .ndim = 1, .dim = { 4 } };
 	CHECK(net_match(net, more, w.n + 1, "weights", NULL, &e) == ST_CKPT && strstr(e.msg, "upsampling_modules.40"),
-		"refused: %s", e.msg);
+	      "refused: %s", e.msg);
 	free(more);
 	random_weights_done(&w);
 	net_free(net);
@@ -450,7 +458,7 @@ main(void)
 		test_forward(paths[i], c, DT_F32, "without time, one scale, attention in the middle alone");
 		test_forward(paths[i], unet_config(32, 16, 20, 1, (const int[]){ 1 }, 1, -1, 0), DT_F32, "32x32");
 		test_forward(paths[i], unet_config(2, 16, 32, 2, (const int[]){ 9, 18 }, 1, 0, 0), DT_F32,
-			"288 and 576 channels");
+			     "288 and 576 channels");
 		test_logistic(paths[i]);
 		test_moments(paths[i]);
 		test_company(paths[i], 8, 5, "8x8");

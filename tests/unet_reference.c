@@ -10,24 +10,39 @@
 struct config
 unet_config(int side, int V, int ch, int scales, const int *mult, int blocks, int attn, int classes)
 {
-	struct config c = { .algo = V % 2 ? ALGO_MDLM : ALGO_DUO, .backbone = BACKBONE_UNET, .vocab = V,
-		.length = 3 * side * side,
-		.mask = V % 2 ? V - 1 : -1, .ch = ch, .num_scales = scales, .num_res_blocks = blocks,
-		.attn_scale = attn,
-		.unet_time = 1, .timed = true, .time_embed_dim = 8, .time_scale_factor = 1000, .skip_rescale = 1,
-		.label_cond = classes > 0, .classes = classes, .eps = 1e-3, .schedule = SCHEDULE_COSINE };
+	struct config c = { .algo = V % 2 ? ALGO_MDLM : ALGO_DUO,
+			    .backbone = BACKBONE_UNET,
+			    .vocab = V,
+			    .length = 3 * side * side,
+			    .mask = V % 2 ? V - 1 : -1,
+			    .ch = ch,
+			    .num_scales = scales,
+			    .num_res_blocks = blocks,
+			    .attn_scale = attn,
+			    .unet_time = 1,
+			    .timed = true,
+			    .time_embed_dim = 8,
+			    .time_scale_factor = 1000,
+			    .skip_rescale = 1,
+			    .label_cond = classes > 0,
+			    .classes = classes,
+			    .eps = 1e-3,
+			    .schedule = SCHEDULE_COSINE };
 
 	memcpy(c.ch_mult, mult, (size_t)scales * sizeof *mult);
 	return c;
 }
 
 /* An image [C][side][side]; owned by whoever got it. */
-struct image { int C, side; double *p; };
+struct image {
+	int C, side;
+	double *p;
+};
 
 struct ref {
 	const struct config *c;
 	const struct random_weights *w;
-	double *temb;           /* [4 T]; NULL: none */
+	double *temb; /* [4 T]; NULL: none */
 	const char *module;
 	int i;
 };
@@ -368,7 +383,7 @@ logistic_reference(int n, double mu, double log_scale, bool fix, double *out)
 
 void
 unet_reference(const struct config *c, const struct random_weights *w, const int32_t *tok, double sigma, int label,
-               double *feature, double *logit)
+	       double *feature, double *logit)
 {
 	struct ref r = { .c = c, .w = w };
 	int side = (int)lround(sqrt(c->length / 3)), n = side * side;
@@ -387,7 +402,7 @@ unet_reference(const struct config *c, const struct random_weights *w, const int
 		feature[2 * i] = tanh(x.p[i] + o.p[i]);
 		feature[2 * i + 1] = o.p[3 * n + i];
 		logistic_reference(c->vocab, feature[2 * i], feature[2 * i + 1], c->fix_logistic,
-			logit + (size_t)i * (size_t)c->vocab);
+				   logit + (size_t)i * (size_t)c->vocab);
 	}
 	free(x.p);
 	free(h.p);

@@ -49,6 +49,8 @@ lay_out(const struct exec *x, const struct net_op *op, struct attend *a)
 	double per_row = 4. * a->keys * a->dim;
 	double most = ITEM_FLOP / per_row;
 	a->chunk = most > a->rows ? a->rows : most < QUERY_ROWS ? QUERY_ROWS : (int)most / QUERY_ROWS * QUERY_ROWS;
+	if (a->heads == 1 && a->chunk == a->rows)
+		a->chunk = round_up((a->rows + 1) / 2, QUERY_ROWS); /* so that two can share a picture */
 	if (a->kept)
 		a->chunk = a->rows; /* one item per head appends to what is kept */
 	a->chunks = (a->rows + a->chunk - 1) / a->chunk;

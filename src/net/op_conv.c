@@ -15,10 +15,10 @@
 
 #define ITEM_FLOP 2e8
 #define BLAS_FLOP 4e8
-#define SMALL_FLOP 5e5          /* below this an item is not worth handing out */
-#define ITEM_PIXELS 128         /* output pixels of an item */
+#define SMALL_FLOP 5e5	/* below this an item is not worth handing out */
+#define ITEM_PIXELS 128 /* output pixels of an item */
 #define BLAS_PIXELS 256
-#define STRIP 64                /* columns that are finished together */
+#define STRIP 64 /* columns that are finished together */
 #define KC 512
 
 static int
@@ -64,9 +64,15 @@ conv_lay_out(const struct exec *x, const struct net_op *op, struct conv *c)
 {
 	int step = op->dim[CONV_STEP];
 
-	*c = (struct conv){ .x = x, .op = op, .kern = x->kern, .k = op->dim[CONV_K], .n = op->dim[CONV_N],
-		.side = op->dim[CONV_SIDE], .taps = op->dim[CONV_SIZE], .stride = step == CONV_HALVE ? 2 : 1,
-		.up = step == CONV_DOUBLE };
+	*c = (struct conv){ .x = x,
+			    .op = op,
+			    .kern = x->kern,
+			    .k = op->dim[CONV_K],
+			    .n = op->dim[CONV_N],
+			    .side = op->dim[CONV_SIDE],
+			    .taps = op->dim[CONV_SIZE],
+			    .stride = step == CONV_HALVE ? 2 : 1,
+			    .up = step == CONV_DOUBLE };
 	c->pad = c->taps == 3 && step != CONV_HALVE;
 	c->out_side = step == CONV_HALVE ? c->side / 2 : c->side << c->up;
 	c->winograd = winograd_suits(c);
@@ -142,7 +148,7 @@ conv_prepare(const struct conv *c, int sample, int y, int c0, int c1, float *out
 				bring(c, edge - c0, c0, a + at * exec_ld(x, v) + c0, norm, out);
 			if (edge < c1)
 				bring(c, c1 - edge, edge, b + at * exec_ld(x, w) + (edge - width), norm,
-					out + (edge - c0));
+				      out + (edge - c0));
 		}
 }
 
@@ -177,7 +183,7 @@ panel_tiles(const struct conv *c, int samples, int rows, const float *in, int j,
 				for (int r = 0; r < runs; r++) {
 					size_t row = (size_t)(s * c->in_rows + r * c->stride + tap / c->taps);
 					const float *a =
-						in + (row * (size_t)c->in_cols + (size_t)(tap % c->taps)) * c->lda + k0;
+					    in + (row * (size_t)c->in_cols + (size_t)(tap % c->taps)) * c->lda + k0;
 					float *o = out + (size_t)(s * rows + r) * (size_t)c->out_side * ldout;
 					run_tap(c, run, a, step, b, k, o, ldout, tap + k0 > 0);
 				}
@@ -205,7 +211,7 @@ conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int 
 	size_t at = (size_t)first, ldres = 0;
 	const float *r = NULL, *bias = c->bias ? c->bias + j : NULL;
 	float *o = exec_value(x, out) + (size_t)sample * exec_step(x, out) + at * exec_ld(x, out) +
-		c->op->dim[CONV_COLUMN] + j;
+		   c->op->dim[CONV_COLUMN] + j;
 	float factor = res < 0 ? 1 : (float)c->op->factor;
 
 	if (res >= 0) {
@@ -224,8 +230,8 @@ struct conv_item
 conv_item_at(const struct conv *c, int item)
 {
 	struct conv_item it = { .sample = item % c->sample_blocks * c->samples,
-		                .y = item / c->sample_blocks % c->row_blocks * c->rows,
-		                .col = item / c->sample_blocks / c->row_blocks * c->cb };
+				.y = item / c->sample_blocks % c->row_blocks * c->rows,
+				.col = item / c->sample_blocks / c->row_blocks * c->cb };
 
 	it.end = c->n - it.col < c->cb ? c->n : it.col + c->cb;
 	it.samples = c->x->n - it.sample < c->samples ? c->x->n - it.sample : c->samples;
@@ -251,12 +257,12 @@ direct_item(void *arg, int item, int worker)
 		int j1 = it.end - j < c->strip ? it.end : j + c->strip;
 		if (!c->b.packed)
 			gemm_mul(c->kern, pixels, column_floats(c) ? columns : in,
-				column_floats(c) ? (size_t)c->b.k : c->lda, &c->b, j, j1, 0, tile, (size_t)c->strip);
+				 column_floats(c) ? (size_t)c->b.k : c->lda, &c->b, j, j1, 0, tile, (size_t)c->strip);
 		for (int p = j; c->b.packed && p < j1; p += c->kern->nr)
 			panel_tiles(c, it.samples, it.rows, in, p, tile + (p - j), (size_t)c->strip);
 		for (int s = 0; s < it.samples; s++)
 			conv_finish(c, it.sample + s, it.y * c->out_side, pixels, j, j1,
-			            tile + (size_t)s * (size_t)pixels * (size_t)c->strip, (size_t)c->strip);
+				    tile + (size_t)s * (size_t)pixels * (size_t)c->strip, (size_t)c->strip);
 	}
 }
 
@@ -271,5 +277,5 @@ op_conv(struct exec *x, const struct net_op *op, struct error *e)
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &c.bias, e)) != ST_OK)
 		return st;
 	return pool_run(x->pool, POOL_SAMPLE, c.sample_blocks * c.row_blocks * c.col_blocks,
-		c.winograd ? winograd_item : direct_item, &c, x->cancel);
+			c.winograd ? winograd_item : direct_item, &c, x->cancel);
 }

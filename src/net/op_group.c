@@ -7,16 +7,16 @@
 
 #include <math.h>
 
-
 #define GROUP_EPS 1e-6
-#define SPAN 64                 /* channels at a time */
+#define SPAN 64 /* channels at a time */
+#define ITEM_VALUES 32768 /* of group norm */
 #define ITEM_PIXELS 256
 
 struct group {
 	const struct exec *x;
 	const struct net_op *op;
 	const float *gamma, *beta;
-	int size, per_span, spans;      /* channels of a group; groups of an item; items per sample */
+	int size, per_span, spans; /* channels of a group; groups of an item; items per sample */
 };
 
 /* Moments of channels c0..c1 (at most SPAN) of in[X] and in[CAT] side by side. */
@@ -34,8 +34,8 @@ channels(const struct group *g, int sample, int c0, int c1, double *mean, double
 		int a = c0 > first ? c0 : first, b = c1 < first + width ? c1 : first + width;
 		if (a < b)
 			x->kern->image->moments(exec_rows(x, v), b - a,
-				exec_value(x, v) + (size_t)sample * exec_step(x, v) + (a - first), exec_ld(x, v),
-				mean + (a - c0), m2 + (a - c0));
+						exec_value(x, v) + (size_t)sample * exec_step(x, v) + (a - first),
+						exec_ld(x, v), mean + (a - c0), m2 + (a - c0));
 		first += width;
 	}
 }
@@ -92,7 +92,10 @@ op_group(struct exec *x, const struct net_op *op, struct error *e)
 		st = weights_vector(x->w, op->par[PAR_BIAS], &g.beta, e);
 	if (st != ST_OK)
 		return st;
-	g.per_span = g.size < SPAN ? SPAN / g.size : 1;
+	int most = ITEM_VALUES / exec_rows(x, op->in[IN_X]);
+	if (most < SPAN)
+		most = SPAN;
+	g.per_span = g.size < most ? most / g.size : 1;
 	g.spans = (op->dim[GROUP_COUNT] + g.per_span - 1) / g.per_span;
 	return pool_run(x->pool, POOL_SAMPLE, x->n * g.spans, group_item, &g, x->cancel);
 }

@@ -8,18 +8,18 @@
 #include "net/conv.h"
 
 #define PLACES 36
-#define EDGE 4                  /* of a block of output pixels */
-#define BLOCKS 16               /* blocks of an item: transformed input and results stay in the second-level cache */
+#define EDGE 4	  /* of a block of output pixels */
+#define BLOCKS 16 /* blocks of an item: transformed input and results stay in the second-level cache */
 #define COLUMNS 128
-#define CHUNK 128               /* channels at a time */
-#define LEAST_SIDE 32           /* below, the larger weights cost more memory than the arithmetic is worth */
+#define CHUNK 128     /* channels at a time */
+#define LEAST_SIDE 32 /* below, the larger weights cost more memory than the arithmetic is worth */
 #define LEAST_CHANNELS 8
 
 bool
 winograd_suits(const struct conv *c)
 {
 	return !c->kern->blas && c->taps == 3 && c->stride == 1 && c->out_side >= LEAST_SIDE &&
-		c->out_side % EDGE == 0 && c->k >= LEAST_CHANNELS;
+	       c->out_side % EDGE == 0 && c->k >= LEAST_CHANNELS;
 }
 
 static int
@@ -76,7 +76,7 @@ transform_input(const struct conv *c, int rows, int channels, const float *in, f
 	for (int y = 0; y < rows; y += EDGE)
 		for (int x = 0; x < c->out_side; x += EDGE, v += c->lda)
 			c->kern->image->wino_in(channels, in + (size_t)y * row + (size_t)x * c->lda, row, c->lda, v,
-				place);
+						place);
 }
 
 /* All products of a chunk of channels from c0 on: results [36][block][columns]. */
@@ -90,13 +90,13 @@ multiply(const struct conv *c, const struct conv_item *it, int blocks, int c0, i
 	for (int p = 0; p < PLACES; p++)
 		for (int j = it->col; j < it->end; j += kern->nr) {
 			const float *b =
-				c->b.p + (size_t)p * place + (size_t)j * (size_t)c->k + (size_t)c0 * (size_t)kern->nr;
+			    c->b.p + (size_t)p * place + (size_t)j * (size_t)c->k + (size_t)c0 * (size_t)kern->nr;
 			const float *a = v + (size_t)p * all * c->lda;
 			float *o = m + (size_t)p * all * ldm + (size_t)(j - it->col);
 			for (int i = 0, at = 0; i < parts; i++) {
 				int rows = (blocks - at + parts - i - 1) / (parts - i);
 				kern->tile(rows, channels, a + (size_t)at * c->lda, c->lda, b, o + (size_t)at * ldm,
-					ldm, c0 > 0);
+					   ldm, c0 > 0);
 				at += rows;
 			}
 		}
@@ -112,7 +112,7 @@ transform_output(const struct conv *c, const struct conv_item *it, const float *
 			c->kern->image->wino_out(it->end - it->col, m, place, tile, ld);
 			for (int r = 0; r < EDGE; r++)
 				conv_finish(c, it->sample, (y + r) * c->out_side + x, EDGE, it->col, it->end,
-				            tile + (size_t)(r * EDGE) * ld, ld);
+					    tile + (size_t)(r * EDGE) * ld, ld);
 		}
 }
 

@@ -109,9 +109,9 @@ bench(struct job *j, const char *name, int n, double patience, double before)
 	t = best(trunk, j, patience, &cpu_trunk);
 	h = best(head, j, patience, &cpu_head);
 	printf("%s.trunk %.3f ms\n%s.head %.3f ms\n%s.forward %.3f ms\n", name, 1e3 * t, name, 1e3 * h, name,
-		1e3 * (t + h));
+	       1e3 * (t + h));
 	printf("%s.trunk_cpu %.3f ms\n%s.forward_cpu %.3f ms\n", name, 1e3 * cpu_trunk, name,
-		1e3 * (cpu_trunk + cpu_head));
+	       1e3 * (cpu_trunk + cpu_head));
 	printf("%s.memory %.1f MB\n", name, resident_mb() - before);
 	fflush(stdout);
 }
@@ -119,11 +119,21 @@ bench(struct job *j, const char *name, int n, double patience, double before)
 int
 main(int argc, char **argv)
 {
-	struct config c = { .algo = ALGO_DUO, .backbone = BACKBONE_UNET, .vocab = 256, .length = 3072, .mask = -1,
-		.ch = 128,
-		.num_scales = 4, .ch_mult = { 1, 2, 2, 2 }, .num_res_blocks = 2, .attn_scale = 1, .unet_time = 1,
-		.timed = true,
-		.time_embed_dim = 128, .time_scale_factor = 1000, .skip_rescale = 1 };
+	struct config c = { .algo = ALGO_DUO,
+			    .backbone = BACKBONE_UNET,
+			    .vocab = 256,
+			    .length = 3072,
+			    .mask = -1,
+			    .ch = 128,
+			    .num_scales = 4,
+			    .ch_mult = { 1, 2, 2, 2 },
+			    .num_res_blocks = 2,
+			    .attn_scale = 1,
+			    .unet_time = 1,
+			    .timed = true,
+			    .time_embed_dim = 128,
+			    .time_scale_factor = 1000,
+			    .skip_rescale = 1 };
 	double patience = argc > 1 ? atof(argv[1]) : 4, before = resident_mb();
 	struct net *net = net_new();
 	struct st_file *file = NULL;
@@ -136,11 +146,11 @@ main(int argc, char **argv)
 	if (unet_describe(&c, net, &e) != ST_OK || net_finish(net, &e) != ST_OK || !mkdtemp(folder))
 		return 1;
 	printf("# kernels: %s, U-Net of %.1f million parameters\n", kern_best()->name,
-		(double)net_parameters(net) / 1e6);
+	       (double)net_parameters(net) / 1e6);
 	fflush(stdout);
 	snprintf(path, sizeof path, "%s/weights", folder);
 	bool ok = write_weights(net, path) && st_open(path, &file, &e) == ST_OK &&
-	          net_model_new(net, file->tensor, file->n, "weights", kern_best(), pool, false, &j.m, &e) == ST_OK;
+		  net_model_new(net, file->tensor, file->n, "weights", kern_best(), pool, false, &j.m, &e) == ST_OK;
 	unlink(path);
 	rmdir(folder);
 	if (!ok) {
