@@ -1,6 +1,6 @@
 # The rules of the house, the manual and the completions, checked.
 TESTS += tests/structure.sh tests/manual.sh tests/completion.sh
-EXTRA_DIST += tests/tap.sh tests/structure.sh tests/manual.sh tests/completion.sh tests/lsan.supp tests/tsan.supp tests/words
+EXTRA_DIST += tests/tap.sh tests/structure.sh tests/manual.sh tests/completion.sh tests/words
 
 # The program's own lists, as the manual and the completions show them.
 check_PROGRAMS += tests/lists
