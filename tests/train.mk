@@ -1,4 +1,11 @@
 check_PROGRAMS += tests/test_train_loss
 tests_test_train_loss_SOURCES = tests/test_train_loss.c tests/psi_util.h tests/text_util.h
 TESTS += tests/test_train_loss
+check_PROGRAMS += tests/test_operator
+tests_test_operator_SOURCES = tests/test_operator.c tests/train_util.h tests/psi_util.h tests/text_util.h
+TESTS += tests/test_operator
+check_PROGRAMS += tests/test_curriculum
+tests_test_curriculum_SOURCES = tests/test_curriculum.c tests/chi_square.h tests/train_util.h tests/psi_util.h \
+	tests/text_util.h
+TESTS += tests/test_curriculum
 EXTRA_DIST += tests/golden/training

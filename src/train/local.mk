@@ -1,2 +1,5 @@
 libpsiview_a_SOURCES += \
-	src/train/loss.h src/train/loss_body.h src/train/loss.c
+	src/train/curriculum.h src/train/curriculum.c \
+	src/train/loss.h src/train/loss_body.h src/train/loss.c \
+	src/train/normal.h src/train/normal.c \
+	src/train/operator.h src/train/operator.c
