@@ -316,7 +316,8 @@ test_item_size(const char *path)
 			if (net->op[i].kind != NET_CONV)
 				continue;
 			conv_lay_out(&x, &net->op[i], &v);
-			double flop = 2. * v.samples * v.rows * v.out_side * v.k * v.taps * v.taps * v.cb;
+			double products = v.winograd ? 36. / 16 : v.taps * v.taps;
+			double flop = 2. * v.samples * v.rows * v.out_side * v.k * products * v.cb;
 			most = fmax(most, flop);
 			ok &= v.samples * v.sample_blocks >= x.n && v.rows * v.row_blocks >= v.out_side &&
 			      v.cb * v.col_blocks >= v.n;

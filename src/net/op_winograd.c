@@ -10,6 +10,7 @@
 #define PLACES 36
 #define EDGE 4	  /* of a block of output pixels */
 #define BLOCKS 16 /* blocks of an item: transformed input and results stay in the second-level cache */
+#define BLAS_BLOCKS 64 /* BLAS wants larger products, and all channels at once */
 #define COLUMNS 128
 #define CHUNK 128     /* channels at a time */
 #define LEAST_SIDE 32 /* below, the larger weights cost more memory than the arithmetic is worth */
@@ -18,7 +19,7 @@
 bool
 winograd_suits(const struct conv *c)
 {
-	return !c->kern->blas && c->taps == 3 && c->stride == 1 && c->out_side >= LEAST_SIDE &&
+	return c->taps == 3 && c->stride == 1 && c->out_side >= LEAST_SIDE &&
 	       c->out_side % EDGE == 0 && c->k >= LEAST_CHANNELS;
 }
 
@@ -37,19 +38,20 @@ ld_columns(const struct conv *c)
 void
 winograd_shape(struct conv *c, int n)
 {
-	int across = c->out_side / EDGE, nr = c->kern->nr, columns = (c->n + nr - 1) / nr * nr;
-	int deep = across < BLOCKS ? BLOCKS / across : 1;
+	int blocks = c->kern->blas ? BLAS_BLOCKS : BLOCKS, across = c->out_side / EDGE, nr = c->kern->nr;
+	int most = c->kern->blas ? COLUMNS / 2 : COLUMNS; /* so that two can share a picture */
+	int columns = (c->n + nr - 1) / nr * nr, deep = across < blocks ? blocks / across : 1;
 
 	c->rows = EDGE * (deep < across ? deep : across);
 	c->samples = 1;
 	c->sample_blocks = n;
 	c->row_blocks = (c->out_side + c->rows - 1) / c->rows;
-	c->cb = columns < COLUMNS ? columns : COLUMNS / nr * nr;
+	c->cb = columns < most ? columns : most / nr * nr;
 	c->col_blocks = (c->n + c->cb - 1) / c->cb;
 	c->strip = c->cb;
 	c->in_rows = c->rows + 2;
 	c->in_cols = c->out_side + 2;
-	c->chunk = c->k < CHUNK ? c->k : CHUNK;
+	c->chunk = c->k < CHUNK || c->kern->blas ? c->k : CHUNK;
 	c->lda = (size_t)(c->chunk + 15) / 16 * 16 + 16;
 }
 
@@ -77,6 +79,17 @@ transform_input(const struct conv *c, int rows, int channels, const float *in, f
 		for (int x = 0; x < c->out_side; x += EDGE, v += c->lda)
 			c->kern->image->wino_in(channels, in + (size_t)y * row + (size_t)x * c->lda, row, c->lda, v,
 						place);
+}
+
+static void
+multiply_blas(const struct conv *c, const struct conv_item *it, int blocks, const float *v, float *m)
+{
+	size_t all = (size_t)blocks_of(c);
+	struct gemm_b b = c->b;
+
+	for (size_t p = 0; p < PLACES; p++, b.p += (size_t)c->n * (size_t)c->k)
+		gemm_mul(c->kern, blocks, v + p * all * c->lda, c->lda, &b, it->col, it->end, 0,
+			 m + p * all * ld_columns(c), ld_columns(c));
 }
 
 /* All products of a chunk of channels from c0 on: results [36][block][columns]. */
@@ -130,7 +143,10 @@ winograd_item(void *arg, int item, int worker)
 		int channels = c->k - c0 < c->chunk ? c->k - c0 : c->chunk;
 		conv_prepare(c, it.sample, it.y, c0, c0 + channels, in);
 		transform_input(c, it.rows, channels, in, v);
-		multiply(c, &it, blocks, c0, channels, v, m);
+		if (c->kern->blas)
+			multiply_blas(c, &it, blocks, v, m);
+		else
+			multiply(c, &it, blocks, c0, channels, v, m);
 	}
 	transform_output(c, &it, m, tile);
 }

@@ -246,7 +246,7 @@ transform(int k, const float *g, float *out, size_t step)
 		}
 }
 
-/* Column j; winograd: place p goes nr k floats after place p - 1. */
+/* Column j; winograd: place p goes nr k floats (BLAS: n k) after place p - 1. */
 static void
 unfold(const struct unfolding *u, int j, float *raw, float *out)
 {
@@ -259,7 +259,7 @@ unfold(const struct unfolding *u, int j, float *raw, float *out)
 	}
 	tensor_to_f32(u->t, (size_t)j * u->raw, u->raw, raw);
 	if (u->winograd) {
-		transform(u->k, raw, out, (size_t)u->kern->nr * k);
+		transform(u->k, raw, out, (size_t)(u->kern->blas ? u->n : u->kern->nr) * k);
 		return;
 	}
 	for (size_t i = 0; i < k; i++)
@@ -274,15 +274,17 @@ unfold_item(void *arg, int item, int worker)
 	int nr = u->kern->nr, first = item * nr, cols = u->n - first < nr ? u->n - first : nr;
 	size_t k = (size_t)u->k, place = (size_t)nr * k, step = u->winograd ? k : u->row;
 	float *raw = u->scratch + (size_t)worker * (u->raw + (size_t)nr * u->row);
-	float *rows = u->kern->blas ? u->out + (size_t)first * u->row : raw + u->raw;
+	float *rows = u->kern->blas ? u->out + (size_t)first * step : raw + u->raw;
 
 	for (int j = 0; j < cols; j++)
 		unfold(u, first + j, raw, rows + (size_t)j * step);
+	if (u->kern->blas)
+		return;
 	if (u->winograd)
 		for (size_t p = 0; p < PLACES; p++)
 			gemm_pack(u->kern, rows + p * place, k, true, u->k, 0, cols,
 			          u->out + p * gemm_packed_floats(u->kern, u->n, u->k) + (size_t)first * k);
-	else if (!u->kern->blas)
+	else
 		gemm_pack(u->kern, rows, u->row, true, (int)u->row, 0, cols, u->out + (size_t)first * u->row);
 }
 
@@ -301,10 +303,10 @@ weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struc
 	u.raw = k * (size_t)u.taps;
 	u.row = winograd ? PLACES * k : u.raw;
 	*out = (struct gemm_b){ .n = u.n, .k = winograd ? u.k : (int)u.raw, .packed = !w->kern->blas, .by_column = true,
-		.ld = u.raw };
+		.ld = winograd ? k : u.raw };
 	if (!f->ready) {
-		size_t floats = !out->packed ? (size_t)u.n * u.raw
-					     : (winograd ? PLACES : 1) * gemm_packed_floats(w->kern, u.n, out->k);
+		size_t one = out->packed ? gemm_packed_floats(w->kern, u.n, out->k) : (size_t)u.n * (size_t)out->k;
+		size_t floats = winograd ? PLACES * one : one;
 		u.scratch = mem_aligned((size_t)pool_threads(pool) * (u.raw + nr * u.row), sizeof *u.scratch);
 		if (!u.scratch)
 			return error_set(e, ST_MEMORY, "out of memory for weights");

@@ -26,8 +26,8 @@ enum status weights_vector(struct weights *w, int par, const float **out, struct
 enum status weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struct cancel *c,
 	struct gemm_b *out, struct error *e);
 /* The weights of a convolution ([out, in, 3, 3], or [in, out] for 1x1) as right-hand side [out, taps in]: packed for
- * the tile, or for BLAS.  winograd: a 3x3 for F(4x4, 3x3): 36 packed
- * right-hand sides [out, in], one for each place, one after the other. */
+ * the tile, or for BLAS.  winograd: a 3x3 for F(4x4, 3x3): 36 right-hand sides
+ * [out, in], one for each place, one after the other. */
 enum status weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c,
 	struct gemm_b *out, struct error *e);
 /* Row `row` of a matrix, straight from the file.  Any thread. */
