@@ -8,4 +8,7 @@ check_PROGRAMS += tests/test_curriculum
 tests_test_curriculum_SOURCES = tests/test_curriculum.c tests/chi_square.h tests/train_util.h tests/psi_util.h \
 	tests/text_util.h
 TESTS += tests/test_curriculum
+check_PROGRAMS += tests/test_adam
+tests_test_adam_SOURCES = tests/test_adam.c tests/train_util.h tests/psi_util.h tests/text_util.h
+TESTS += tests/test_adam
 EXTRA_DIST += tests/golden/training
