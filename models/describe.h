@@ -12,6 +12,7 @@
 /* ST_CKPT with a sentence if the configuration makes no network.  The caller
  * ends with net_finish. */
 enum status dit_describe(const struct config *c, struct net *net, struct error *e);
+enum status gpt2_describe(const struct config *c, struct net *net, struct error *e);
 enum status unet_describe(const struct config *c, struct net *net, struct error *e);
 
 /* The U-Net up to the input of output_modules.0: `value` has side x side rows

@@ -1,6 +1,7 @@
 libpsiview_a_SOURCES += \
 	models/describe.h \
 	models/dit.c \
+	models/gpt2.c \
 	models/oracle.h models/oracle.c \
 	models/registry.h models/registry.c \
 	models/unet.c

@@ -19,10 +19,12 @@ describe(const struct ckpt *c, struct net **out, struct error *e)
 		return error_set(e, ST_MEMORY, "out of memory");
 	if (c->config.backbone == BACKBONE_UNET)
 		st = unet_describe(&c->config, net, e);
-	else if (c->config.backbone != BACKBONE_DIT)
+	else if (c->config.backbone != BACKBONE_DIT && c->config.backbone != BACKBONE_GPT2)
 		st = error_set(e, ST_CKPT, "a network of type %s cannot be run yet", backbone_name(c->config.backbone));
 	else if (c->config.n_blocks > c->n_raw)
 		st = error_set(e, ST_CKPT, "n_blocks %d, but the file holds %d tensors", c->config.n_blocks, c->n_raw);
+	else if (c->config.backbone == BACKBONE_GPT2)
+		st = gpt2_describe(&c->config, net, e);
 	else
 		st = dit_describe(&c->config, net, e);
 	if (st == ST_OK)

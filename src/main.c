@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "run/picture.h"
 #include "run/probe.h"
 #include "run/sample.h"
+#include "run/score.h"
 #include "run/settings.h"
 #include "run/verify.h"
 #include "ui/app.h"
@@ -423,6 +425,32 @@ run_probe(const struct settings *s)
 }
 
 static int
+run_eval(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	struct opened *o = NULL;
+	struct score score = { 0 };
+	const char *path = settings_text(s, OPT_IN);
+	FILE *in = stdin;
+	enum status st = need_file(s, &e);
+
+	if (st == ST_OK && path && !(in = fopen(path, "rbe")))
+		st = error_set(&e, ST_FAIL, "%s: %s", path, strerror(errno));
+	if (st == ST_OK)
+		st = open_for(s, &o, &e);
+	if (st == ST_OK) {
+		st = score_stream(o, in, (int)settings_int(s, OPT_WHOLE_BATCHES, 0), &score, &e);
+		if (st != ST_OK)
+			error_prefix(&e, st == ST_USAGE ? o->path : path ? path : "standard input");
+	}
+	char *text = st == ST_OK ? score_text(&score, o->path, settings_flag(s, OPT_JSON)) : NULL;
+	open_done(o);
+	if (in && in != stdin)
+		fclose(in);
+	return st == ST_OK ? print_page(text) : fail(st, &e);
+}
+
+static int
 run_terminal_info(const struct settings *s)
 {
 	struct error e = { .code = ST_OK };
@@ -453,6 +481,8 @@ run(const struct settings *s)
 		return run_sample(s);
 	case SUB_PROBE:
 		return run_probe(s);
+	case SUB_EVAL:
+		return run_eval(s);
 	case SUB_INFO:
 		return run_info(s);
 	case SUB_VERIFY:

@@ -2,7 +2,7 @@
 # program's own lists (make man-update) and are checked by make check.
 
 # begin words
-_psiview_subcommands='sample probe info verify export help'
+_psiview_subcommands='sample probe eval info verify export help'
 
 _psiview_options()
 {
@@ -10,6 +10,7 @@ _psiview_options()
 	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --record= --play= --terminal-info --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	sample) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	probe) echo '--threads= --in= --out= --positions= --raw --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
+	eval) echo '--threads= --in= --whole-batches= --json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	info) echo '--json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	verify) echo '--threads= --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	export) echo '--output= --dtype= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
@@ -34,6 +35,7 @@ _psiview_value()
 	-t | --threads) echo any ;;
 	--cache) echo any ;;
 	--in) echo file ;;
+	--whole-batches) echo any ;;
 	--out) echo file ;;
 	--positions) echo any ;;
 	--dtype) echo 'words:f32 bf16 f16' ;;

@@ -251,6 +251,32 @@ config_read(struct config *c, cv_get *get, const void *arg, const struct config_
 	return read_fields(c, published, sizeof published / sizeof *published, get, arg, o, e);
 }
 
+/* Variants of GPT-2 that would need other arithmetic. */
+static enum status
+check_gpt2(cv_get *get, const void *arg, struct error *e)
+{
+	struct cv act, eps, inverse, scale;
+	enum status st = get(arg, "activation_function", &act, e);
+
+	if (!st)
+		st = get(arg, "layer_norm_epsilon", &eps, e);
+	if (!st)
+		st = get(arg, "scale_attn_by_inverse_layer_idx", &inverse, e);
+	if (!st)
+		st = get(arg, "scale_attn_weights", &scale, e);
+	if (st)
+		return st;
+	if (act.kind != CV_ABSENT && (act.kind != CV_TEXT || (strcmp(act.text, "gelu_new") &&
+	    strcmp(act.text, "gelu_pytorch_tanh"))))
+		return error_set(e, ST_CKPT, "config.json: activation_function is not gelu_new, no other is supported");
+	if (eps.kind != CV_ABSENT && !(eps.kind == CV_REAL && fabs(eps.f - 1e-5) < 1e-9))
+		return error_set(e, ST_CKPT, "config.json: layer_norm_epsilon is not 1e-5, no other is supported");
+	if ((inverse.kind != CV_ABSENT && !(inverse.kind == CV_BOOL && !inverse.i)) ||
+	    (scale.kind != CV_ABSENT && !(scale.kind == CV_BOOL && scale.i)))
+		return error_set(e, ST_CKPT, "config.json: this scaling of attention is not supported");
+	return ST_OK;
+}
+
 enum status
 config_read_hf(struct config *c, cv_get *get, const void *arg, const struct config_override *o, struct error *e)
 {
@@ -259,7 +285,9 @@ config_read_hf(struct config *c, cv_get *get, const void *arg, const struct conf
 
 	if (st)
 		return st;
-	if (v.kind == CV_TEXT && !strcasecmp(v.text, "gpt2"))
-		return read_fields(c, hf_gpt2, sizeof hf_gpt2 / sizeof *hf_gpt2, get, arg, o, e);
+	if (v.kind == CV_TEXT && !strcasecmp(v.text, "gpt2")) {
+		st = check_gpt2(get, arg, e);
+		return st ? st : read_fields(c, hf_gpt2, sizeof hf_gpt2 / sizeof *hf_gpt2, get, arg, o, e);
+	}
 	return read_fields(c, hf, sizeof hf / sizeof *hf, get, arg, o, e);
 }

@@ -52,7 +52,7 @@ struct linear {
 	const struct kern *kern;
 	int before, after;
 	struct gemm_b b;        /* .n, .k and .packed say how to lay out */
-	const float *bias, *norm;
+	const float *bias, *norm, *norm_bias;
 	int samples, rows;      /* row blocks lie inside a sample */
 	bool merged;            /* one row per sample, all taken as rows of one */
 	int rb, cb, strip;      /* rows and columns of an item; columns at a time */

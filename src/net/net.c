@@ -79,6 +79,13 @@ net_param(struct net *net, int ndim, const int64_t *dim, const char *fmt, ...)
 	return net->n_par++;
 }
 
+void
+net_param_transpose(struct net *net, int par)
+{
+	if (par >= 0)
+		net->par[par].transposed = true;
+}
+
 int
 net_value(struct net *net, int width, bool per_sample, const char *fmt, ...)
 {

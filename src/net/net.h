@@ -36,7 +36,8 @@ enum net_kind {
 
 enum net_before {
 	BEFORE_NONE,
-	BEFORE_LN_MODULATE,     /* layer norm * par NORM, then (1 + scale) and shift from in[MOD] if given */
+	BEFORE_LN_MODULATE,     /* layer norm * par NORM, then (1 + scale) and shift from in[MOD] if given,
+	                           else + par NORM_BIAS if given */
 	BEFORE_SILU,            /* LINEAR over rows per sample */
 	BEFORE_GROUPNORM,       /* CONV: scale and shift from in[MOD], made by GROUP */
 	BEFORE_GROUPNORM_SILU
@@ -53,7 +54,8 @@ enum net_after {
 
 /* Places in net_op.in, .par and .dim. */
 enum { IN_X, IN_MOD, IN_RES, IN_CAT, NET_INS };     /* CAT: channels that follow those of X */
-enum { PAR_W, PAR_BIAS, PAR_NORM };
+/* EMBED: row p of BIAS, if given, is added at position p. */
+enum { PAR_W, PAR_BIAS, PAR_NORM, PAR_NORM_BIAS };
 enum {
 	DIM_K, DIM_N,                       /* LINEAR, HEAD: inputs and outputs; EMBED, LABEL: rows and width */
 	DIM_SHIFT, DIM_SCALE, DIM_GATE,     /* columns of in[MOD] where they begin */
@@ -86,6 +88,7 @@ struct net_param {
 	char *name;             /* as published, without `backbone.` */
 	int ndim;
 	int64_t dim[NET_DIMS];
+	bool transposed;        /* a matrix that the file holds as [in, out] (as dim says), used as [out, in] */
 };
 
 struct net_value {
@@ -118,6 +121,7 @@ struct net *net_new(void);
 void net_free(struct net *net);
 int net_param(struct net *net, int ndim, const int64_t *dim, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+void net_param_transpose(struct net *net, int par);
 int net_value(struct net *net, int width, bool per_sample, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* A value with so many rows per sample. */
 int net_pixel_value(struct net *net, int width, int rows, const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -18,6 +18,7 @@ struct embed {
 	int blocks;
 	float *row;             /* mixtures: [threads][d] one row of the table */
 	double *sum;            /* mixtures: [threads][d] */
+	const float *position;  /* [L,d], NULL: none */
 };
 
 static void
@@ -78,6 +79,9 @@ embed_item(void *arg, int item, int worker)
 			weights_row(x->w, j->op->par[PAR_W], x->in->tok[at], row);
 		else
 			memset(row, 0, (size_t)j->op->dim[DIM_N] * sizeof *row);
+		if (j->position)
+			x->kern->add(j->op->dim[DIM_N], row,
+				j->position + (size_t)(x->row0 + i) * (size_t)j->op->dim[DIM_N], row);
 	}
 }
 
@@ -86,9 +90,9 @@ op_embed(struct exec *x, const struct net_op *op, struct error *e)
 {
 	struct embed j = { .x = x, .op = op, .blocks = (x->rows + ITEM_ROWS - 1) / ITEM_ROWS };
 	size_t room = (size_t)pool_threads(x->pool) * (size_t)op->dim[DIM_N];
-	enum status st = ST_OK;
+	enum status st = weights_vector(x->w, op->par[PAR_BIAS], &j.position, e);
 
-	if (!x->in->tok) {
+	if (st == ST_OK && !x->in->tok) {
 		j.row = mem_calloc(room, sizeof *j.row);
 		j.sum = mem_calloc(room, sizeof *j.sum);
 		if (!j.row || !j.sum)

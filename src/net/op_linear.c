@@ -91,7 +91,7 @@ prepare(const struct linear *l, int sample, int row, int m, const float *x, floa
 			l->kern->silu(l->b.k, x + (size_t)i * l->ldx, NULL, a + (size_t)i * lda);
 			continue;
 		}
-		l->kern->norm(l->b.k, x + (size_t)i * l->ldx, l->norm, mod ? mod + l->shift : NULL,
+		l->kern->norm(l->b.k, x + (size_t)i * l->ldx, l->norm, mod ? mod + l->shift : l->norm_bias,
 			              mod ? mod + l->scale : NULL, a + (size_t)i * lda);
 	}
 }
@@ -202,7 +202,8 @@ op_linear(struct exec *x, const struct net_op *op, struct error *e)
 	lay_out(x, op, &l);
 	if ((st = weights_matrix(x->w, op->par[PAR_W], !x->kern->blas, x->pool, x->cancel, &l.b, e)) != ST_OK ||
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &l.bias, e)) != ST_OK ||
-	    (st = weights_vector(x->w, op->par[PAR_NORM], &l.norm, e)) != ST_OK)
+	    (st = weights_vector(x->w, op->par[PAR_NORM], &l.norm, e)) != ST_OK ||
+	    (st = weights_vector(x->w, op->par[PAR_NORM_BIAS], &l.norm_bias, e)) != ST_OK)
 		return st;
 	l.x = exec_value(x, op->in[IN_X]);
 	l.ldx = exec_ld(x, op->in[IN_X]);

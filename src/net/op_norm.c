@@ -6,7 +6,7 @@
 struct norm {
 	const struct exec *x;
 	const struct net_op *op;
-	const float *w;
+	const float *w, *bias;
 	int blocks;
 };
 
@@ -26,7 +26,7 @@ norm_item(void *arg, int item, int worker)
 		mod += (size_t)sample * exec_ld(x, j->op->in[IN_MOD]);
 	for (int i = first; i < end; i++)
 		x->kern->norm(x->net->value[in].width, src + (size_t)i * exec_ld(x, in), j->w,
-		              mod ? mod + j->op->dim[DIM_SHIFT] : NULL, mod ? mod + j->op->dim[DIM_SCALE] : NULL,
+		              mod ? mod + j->op->dim[DIM_SHIFT] : j->bias, mod ? mod + j->op->dim[DIM_SCALE] : NULL,
 		              out + (size_t)i * exec_ld(x, j->op->out));
 }
 
@@ -36,5 +36,7 @@ op_norm(struct exec *x, const struct net_op *op, struct error *e)
 	struct norm j = { .x = x, .op = op, .blocks = (x->rows + ITEM_ROWS - 1) / ITEM_ROWS };
 	enum status st = weights_vector(x->w, op->par[PAR_NORM], &j.w, e);
 
+	if (st == ST_OK)
+		st = weights_vector(x->w, op->par[PAR_NORM_BIAS], &j.bias, e);
 	return st == ST_OK ? pool_run(x->pool, POOL_SAMPLE, x->n * j.blocks, norm_item, &j, x->cancel) : st;
 }

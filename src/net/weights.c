@@ -16,9 +16,25 @@ struct weights {
 	const struct net *net;
 	const struct kern *kern;
 	const struct tensor **tensor;   /* [n_par] */
+	struct tensor *turned;          /* [n_par]: those of parameters that are stored as [in, out], as [out, in] */
 	struct form *vector, *matrix;   /* [n_par] */
 	size_t bytes;
 };
+
+/* The same data with rows and columns exchanged. */
+static void
+turn(struct weights *w, int par)
+{
+	const struct tensor *t = w->tensor[par];
+	struct tensor *to = &w->turned[par];
+
+	*to = *t;
+	to->dim[0] = t->dim[1];
+	to->dim[1] = t->dim[0];
+	to->stride[0] = t->stride[1];
+	to->stride[1] = t->stride[0];
+	w->tensor[par] = to;
+}
 
 enum status
 weights_new(const struct net *net, const struct tensor *t, int n, const char *what, const struct kern *kern,
@@ -33,13 +49,17 @@ weights_new(const struct net *net, const struct tensor *t, int n, const char *wh
 	w->net = net;
 	w->kern = kern;
 	w->tensor = mem_calloc(n_par, sizeof *w->tensor);
+	w->turned = mem_calloc(n_par, sizeof *w->turned);
 	w->vector = mem_calloc(n_par, sizeof *w->vector);
 	w->matrix = mem_calloc(n_par, sizeof *w->matrix);
 	enum status st = ST_OK;
-	if (!w->tensor || !w->vector || !w->matrix)
+	if (!w->tensor || !w->turned || !w->vector || !w->matrix)
 		st = error_set(e, ST_MEMORY, "out of memory");
 	if (st == ST_OK)
 		st = net_match(net, t, n, what, w->tensor, e);
+	for (int i = 0; i < net->n_par && st == ST_OK; i++)
+		if (net->par[i].transposed)
+			turn(w, i);
 	if (st != ST_OK) {
 		weights_free(w);
 		return st;
@@ -60,6 +80,7 @@ weights_free(struct weights *w)
 			mem_free(w->matrix[i].data);
 	}
 	free(w->tensor);
+	free(w->turned);
 	free(w->vector);
 	free(w->matrix);
 	free(w);

@@ -28,6 +28,8 @@ libpsiview_a_SOURCES += \
 	src/run/sampler.c \
 	src/run/sampler.h \
 	src/run/sampler_private.h \
+	src/run/score.c \
+	src/run/score.h \
 	src/run/serve.c \
 	src/run/serve_look.c \
 	src/run/settings.c \

@@ -13,6 +13,8 @@ const struct subcommand subcommand_list[SUB_COUNT] = {
 	[SUB_SAMPLE] = { "sample", "[OPTION...] [FILE]", "Draw samples and write them: text, JSON lines, pictures." },
 	[SUB_PROBE] = { "probe", "FILE --in IN.safetensors --out OUT.safetensors [OPTION...]",
 		"Write what the network says about given inputs." },
+	[SUB_EVAL] = { "eval", "SCORER [--in FILE.jsonl] [OPTION...]",
+		"Score texts by a GPT-2: generative perplexity, with entropy." },
 	[SUB_INFO] = { "info", "FILE [OPTION...]", "Say what a checkpoint is." },
 	[SUB_VERIFY] = { "verify", "FILE [OPTION...]",
 		"Check a checkpoint: sums, shapes, numbers, reference vectors." },
@@ -34,9 +36,10 @@ subcommand_find(const char *name)
 /* The screen takes what `sample` takes: it becomes `sample` where there is no terminal. */
 #define SAMPLE (BIT(SUB_SAMPLE) | VIEW)
 #define PROBE BIT(SUB_PROBE)
+#define EVAL BIT(SUB_EVAL)
 #define EXPORT BIT(SUB_EXPORT)
-#define OPENS (SAMPLE | PROBE | EXPORT | BIT(SUB_INFO) | BIT(SUB_VERIFY))
-#define RUNS (SAMPLE | PROBE | BIT(SUB_VERIFY))
+#define OPENS (SAMPLE | PROBE | EVAL | EXPORT | BIT(SUB_INFO) | BIT(SUB_VERIFY))
+#define RUNS (SAMPLE | PROBE | EVAL | BIT(SUB_VERIFY))
 #define ALL (BIT(SUB_COUNT) - 1)
 
 static const struct option_info fixed[OPT_FIXED] = {
@@ -65,11 +68,14 @@ static const struct option_info fixed[OPT_FIXED] = {
 		"worker threads; default: one for each processor" },
 	[OPT_CACHE] = { "cache", 0, OPTION_SIZE, "SIZE", 0, 0, VIEW, true,
 		"memory for kept features, 500M or 2G; default: a quarter, at most 2G" },
-	[OPT_IN] = { "in", 0, OPTION_FILE, "FILE", 0, 0, PROBE, false, "safetensors file with the inputs" },
+	[OPT_IN] = { "in", 0, OPTION_FILE, "FILE", 0, 0, PROBE | EVAL, false,
+		"probe: safetensors file with the inputs; eval: JSON lines with the texts, else standard input" },
+	[OPT_WHOLE_BATCHES] = { "whole-batches", 0, OPTION_INT, "N", 1, 1 << 20, EVAL, false,
+		"batches of N texts, the last one dropped unless it is whole (as published)" },
 	[OPT_OUT] = { "out", 0, OPTION_FILE, "FILE", 0, 0, PROBE, false, "safetensors file to write" },
 	[OPT_POSITIONS] = { "positions", 0, OPTION_TEXT, "LIST", 0, 0, PROBE, false,
 		"only these positions, as in 0,5,9" },
-	[OPT_JSON] = { "json", 0, OPTION_FLAG, NULL, 0, 0, BIT(SUB_INFO), false, "as JSON" },
+	[OPT_JSON] = { "json", 0, OPTION_FLAG, NULL, 0, 0, BIT(SUB_INFO) | EVAL, false, "as JSON" },
 	[OPT_DTYPE] = { "dtype", 0, OPTION_CHOICE, "f32|bf16|f16", 0, 0, EXPORT, false,
 		"type of the exported weights" },
 	[OPT_RAW] = { "raw", 0, OPTION_FLAG, NULL, 0, 0, SAMPLE | PROBE | EXPORT, true,
