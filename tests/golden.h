@@ -1,7 +1,7 @@
 /*
  * golden.h: finding golden cases in $PSIVIEW_GOLDEN: pairs of
  * X.golden.safetensors and the checkpoint X.ckpt, X.safetensors or folder X
- * beside it, whatever they are called.
+ * beside it, or the one that its metadata name, whatever they are called.
  */
 #ifndef PSI_TESTS_GOLDEN_H
 #define PSI_TESTS_GOLDEN_H
@@ -16,6 +16,24 @@
 
 typedef void golden_fn(const char *golden, const char *checkpoint);
 
+/* The file beside it that the golden file's metadata name as its checkpoint. */
+__attribute__((unused)) static bool
+golden_named(const char *golden, char *out, size_t size)
+{
+	const char *slash = strrchr(golden, '/');
+	int folder = slash ? (int)(slash + 1 - golden) : 0, n = 0;
+	struct st_file *g;
+	struct stat st;
+
+	if (st_open(golden, &g, NULL) != ST_OK)
+		return false;
+	const char *name = st_meta(g, "checkpoint");
+	if (name && *name && !strchr(name, '/'))
+		n = snprintf(out, size, "%.*s%s", folder, golden, name);
+	st_close(g);
+	return n > 0 && (size_t)n < size && stat(out, &st) == 0;
+}
+
 /* The checkpoint that belongs to a golden file; false: there is none. */
 __attribute__((unused)) static bool
 golden_partner(const char *golden, char *out, size_t size)
@@ -29,7 +47,7 @@ golden_partner(const char *golden, char *out, size_t size)
 		if (n > 0 && (size_t)n < size && stat(out, &st) == 0)
 			return true;
 	}
-	return false;
+	return golden_named(golden, out, size);
 }
 
 static int

@@ -298,12 +298,28 @@ any_with(const struct st_file *g, const char *prefix)
 	return false;
 }
 
+/* What the network was given: `sigma`, or what follows from `t`. */
 static void
-check_set(struct text *x, const struct ckpt *ck, const char *prefix, const int *label)
+sigma_of(struct text *x)
+{
+	double *t = values(x->g, "t");
+
+	free(x->sigma);
+	x->sigma = values(x->g, "sigma");
+	if (!x->sigma)
+		x->sigma = calloc((size_t)x->B, sizeof *x->sigma);
+	for (int b = 0; t && b < x->B && !st_find(x->g, "sigma"); b++)
+		x->sigma[b] = x->m->timed || x->m->out == OUT_SCORE ? alpha_sigma(&x->m->alpha, t[b]) : 0;
+	free(t);
+}
+
+/* stepped: these are the weights of the step.* tensors. */
+static void
+check_set(struct text *x, const struct ckpt *ck, const char *prefix, const int *label, bool stepped)
 {
 	struct error e = { 0 };
 
-	if (!any_with(x->g, prefix))
+	if (!any_with(x->g, prefix) && !(stepped && st_find(x->g, "step.rows")))
 		return;
 	x->logit = NULL;
 	if (!CHECK(model_open(ck, strcmp(prefix, "raw.") == 0, NULL, &x->m, &e) == ST_OK, "%s: opens %s", x->name,
@@ -311,13 +327,14 @@ check_set(struct text *x, const struct ckpt *ck, const char *prefix, const int *
 		return;
 	x->L = x->m->L;
 	x->V = x->m->V;
+	sigma_of(x);
 	if (run_network(x, label)) {
 		check_log_x(x, prefix, "log_x_theta");
 		check_log_x(x, prefix, "log_x_theta_f64");
 		check_log_x(x, prefix, "log_probs");
 		check_whole_rows(x, prefix);
 		check_nelbo(x, prefix);
-		if (strcmp(prefix, "raw.") != 0)
+		if (stepped)
 			check_step(x);
 	}
 	free(x->logit);
@@ -338,7 +355,8 @@ check_file(const char *golden, const char *checkpoint)
 	if (st_open(golden, &g, NULL) != ST_OK)
 		return;
 	const struct tensor *tok = st_find(g, "tokens");
-	bool wanted = tok && tok->ndim == 2 && (any_with(g, "raw.") || any_with(g, "ema.") || any_with(g, ""));
+	bool wanted = tok && tok->ndim == 2 && (any_with(g, "raw.") || any_with(g, "ema.") || any_with(g, "") ||
+	    st_find(g, "step.rows"));
 	if (!wanted || !CHECK(ckpt_open(checkpoint, &o, &ck, &e) == ST_OK, "%s: opens %s", x.name, e.msg)) {
 		st_close(g);
 		return;
@@ -354,11 +372,8 @@ check_file(const char *golden, const char *checkpoint)
 	x.B = (int)tok->dim[0];
 	x.tok = malloc(tensor_numel(tok) * sizeof *x.tok);
 	tensor_to_i32(tok, 0, tensor_numel(tok), x.tok, NULL);
-	x.sigma = values(g, "sigma");
-	if (!x.sigma)
-		x.sigma = calloc((size_t)x.B, sizeof *x.sigma);
-	for (size_t i = 0; i < 3; i++)
-		check_set(&x, ck, prefix[i], label);
+	for (size_t i = 0; i < 3; i++) /* steps are made with EMA weights where there are any */
+		check_set(&x, ck, prefix[i], label, i == (ck->n_ema > 0));
 	free(label);
 	free(x.tok);
 	free(x.sigma);

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "ckpt/safetensors.h"
+#include "models/registry.h"
 #include "run/export.h"
 #include "run/info.h"
 #include "run/verify.h"
@@ -306,6 +307,55 @@ check_verify(void)
 	unlink(out);
 }
 
+/* Reference vectors beside a file that give t: sigma follows from it. */
+static void
+check_reference(void)
+{
+	const char *file = in_dir("r.ckpt"), *vectors = in_dir("r.golden.safetensors");
+	struct error e;
+	struct ckpt *c;
+	struct model *m;
+	double t = .3;
+	enum status st;
+
+	copy(small, file);
+	if (!CHECK(!ckpt_open(file, NULL, &c, &e), "a copy"))
+		return;
+	if (!CHECK(!model_open(c, false, NULL, &m, &e) && m->timed, "its model is given sigma")) {
+		ckpt_close(c);
+		return;
+	}
+	size_t L = (size_t)m->L, n = L * (size_t)m->V;
+	int32_t *tok = calloc(L, sizeof *tok);
+	float *feat = malloc(L * (size_t)m->F * sizeof *feat), *logit = malloc(n * sizeof *logit);
+	double sigma = alpha_sigma(&m->alpha, t);
+	CHECK(!m->trunk(m, 1, tok, &sigma, NULL, feat, NULL, &e) && !m->rows(m, m->L, feat, logit, NULL, &e),
+	    "its logits");
+	for (int wrong = 0; wrong < 2; wrong++) {
+		struct st_writer *w = st_writer_new(vectors);
+		logit[0] += (float)wrong;
+		st_declare(w, "tokens", DT_I32, 2, (int64_t[]){ 1, m->L }, NULL);
+		st_declare(w, "t", DT_F64, 1, (int64_t[]){ 1 }, NULL);
+		st_declare(w, "ema.logits", DT_F32, 3, (int64_t[]){ 1, m->L, m->V }, NULL);
+		st_begin(w, NULL);
+		st_write(w, tok, L * sizeof *tok, NULL);
+		st_write(w, &t, sizeof t, NULL);
+		st_write(w, logit, n * sizeof *logit, NULL);
+		CHECK(!st_commit(w, &e), "reference vectors with t alone");
+		char *text = printed(print_verify, file, &st, &e);
+		CHECK(wrong ? st == ST_FAIL && strstr(text, "MORE THAN") : !st && strstr(text, "(rounding)"),
+		    "verify %s", wrong ? "says that one is wrong" : "finds them within rounding");
+		free(text);
+	}
+	free(tok);
+	free(feat);
+	free(logit);
+	model_free(m);
+	ckpt_close(c);
+	unlink(file);
+	unlink(vectors);
+}
+
 static void
 check_hash(void)
 {
@@ -350,6 +400,7 @@ main(void)
 	snprintf(small, sizeof small, "%s/tests/golden/ckpt/values-plain.ckpt", src);
 	check_folder(small, "duo");
 	check_verify();
+	check_reference();
 	check_hash();
 	CHECK(rmdir(dir) == 0, "nothing is left behind");
 	return check_done();

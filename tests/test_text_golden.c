@@ -197,7 +197,8 @@ lines_file(const struct known *k, const char *path)
 	CHECK(y.n > 0 && !y.bad, "%s with %s: %d of %d cases", base_name(path), base_name(k->path), y.n - y.bad, y.n);
 }
 
-/* Tokenizers beside path whose name begins with the first len bytes of its name; runs the file with each. */
+/* Tokenizers beside path whose name begins with the first len bytes of its name, up to a
+ * separator (or ends there); runs the file with each. */
 static int
 with_stem(const char *path, size_t len)
 {
@@ -205,7 +206,8 @@ with_stem(const char *path, size_t len)
 
 	for (int i = 0; i < n_tok; i++)
 		if (tok[i].path && same_folder(tok[i].path, path) &&
-		    strncmp(base_name(tok[i].path), base_name(path), len) == 0) {
+		    strncmp(base_name(tok[i].path), base_name(path), len) == 0 &&
+		    strchr("-._", base_name(tok[i].path)[len])) {
 			lines_file(&tok[i], path);
 			n++;
 		}

@@ -9,11 +9,12 @@
 #include "base/mem.h"
 #include "ckpt/safetensors.h"
 #include "models/registry.h"
+#include "psi/alpha.h"
 
 /* Reference vectors and what they are compared with. */
 struct reference {
 	struct st_file *file;
-	const struct tensor *tokens, *sigma, *label, *positions, *columns;
+	const struct tensor *tokens, *sigma, *t, *label, *positions, *columns; /* sigma missing: from t */
 	int B, L;
 	double worst;               /* over all weight sets */
 	double tolerance;
@@ -69,8 +70,10 @@ run_trunk(struct model *m, const struct reference *r, int b, float *feat, struct
 	for (int i = 0; !st && i < r->L; i++)
 		if (tok[i] < 0 || tok[i] >= m->V)
 			st = error_set(e, ST_CKPT, "the reference vectors hold token %d", tok[i]);
-	if (r->sigma && m->timed)
-		tensor_to_f64(r->sigma, (size_t)b, 1, &sigma);
+	if (m->timed && (r->sigma || r->t))
+		tensor_to_f64(r->sigma ? r->sigma : r->t, (size_t)b, 1, &sigma);
+	if (m->timed && !r->sigma && r->t)
+		sigma = alpha_sigma(&m->alpha, sigma);
 	if (!st && r->label)
 		st = tensor_to_i32(r->label, (size_t)b, 1, &label, e);
 	int with = label;
@@ -176,12 +179,13 @@ compare_reference(FILE *out, const struct ckpt *c, struct pool *pool, struct err
 	free(path);
 	r.tokens = st_find(r.file, "tokens");
 	r.sigma = st_find(r.file, "sigma");
+	r.t = st_find(r.file, "t");
 	r.label = st_find(r.file, "label");
 	r.positions = st_find(r.file, "positions");
 	r.columns = st_find(r.file, "columns");
 	if (r.tokens && r.tokens->ndim == 2 && r.tokens->dim[0] < INT_MAX && r.tokens->dim[1] == c->config.length &&
-	    vector(r.sigma, r.tokens->dim[0]) && vector(r.label, r.tokens->dim[0]) && vector(r.positions, -1) &&
-	    vector(r.columns, -1)) {
+	    vector(r.sigma, r.tokens->dim[0]) && vector(r.t, r.tokens->dim[0]) &&
+	    vector(r.label, r.tokens->dim[0]) && vector(r.positions, -1) && vector(r.columns, -1)) {
 		r.B = (int)r.tokens->dim[0];
 		r.L = (int)r.tokens->dim[1];
 		/* A logistic's logits from a float32 run are off by .04 in the tails. */
