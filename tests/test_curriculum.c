@@ -89,7 +89,8 @@ static void
 check_draws(struct golden *g)
 {
 	struct values k = { 0 };
-	double *in_r = get(g, &k, "in.r"), *in_q = get(g, &k, "in.q"), *eps = get(g, &k, "in.eps"), *x = get(g, &k, "in.x");
+	double *in_r = get(g, &k, "in.r"), *in_q = get(g, &k, "in.q");
+	double *eps = get(g, &k, "in.eps"), *x = get(g, &k, "in.x");
 	double *K = get(g, &k, "K"), *kept = get(g, &k, "k"), *tau = get(g, &k, "tau"), *gamma = get(g, &k, "gamma");
 	int n = size_of(g, "in.r", 0);
 
@@ -246,8 +247,10 @@ check_means(const struct table *t)
 		struct curriculum c = { (int)number(t, i, "K", 0), simple ? 1 : (int)number(t, i, "k", 0),
 			number(t, i, "tau", 0), strcmp(cell(t, i, "rule"), "A") == 0 };
 		const char *kept = simple ? "E_top1" : "E_w_sum";
-		struct wanted w = { { number(t, i, "E_w_true", 0), number(t, i, kept, 0), number(t, i, "E_logZ", 0), NAN },
-			{ number(t, i, "E_w_true", 1), number(t, i, kept, 1), number(t, i, "E_logZ", 1), NAN } };
+		struct wanted w = {
+			{ number(t, i, "E_w_true", 0), number(t, i, kept, 0), number(t, i, "E_logZ", 0), NAN },
+			{ number(t, i, "E_w_true", 1), number(t, i, kept, 1), number(t, i, "E_logZ", 1), NAN },
+		};
 		if (simple && c.K > 1000)
 			continue;
 		compare_means(&d, &c, number(t, i, "gamma", 0), simple, simple ? 1500 : 4000, (uint64_t)i, &w);

@@ -54,8 +54,8 @@ check_polynomials(const struct table *t)
 	for (int i = 0; i < t->rows; i++) {
 		struct operator_window w = { number(t, i, "gamma_min", 0), number(t, i, "gamma_max", 0) };
 		struct operator_poly p;
-		if (!CHECK(operator_fit((int)number(t, i, "K", 0), &w, (int)number(t, i, "degree", 0), &p, NULL) == ST_OK,
-		    "polynomial"))
+		enum status st = operator_fit((int)number(t, i, "K", 0), &w, (int)number(t, i, "degree", 0), &p, NULL);
+		if (!CHECK(st == ST_OK, "polynomial"))
 			return;
 		compare(&alpha, p.error_alpha, number(t, i, "max_abs_err_alpha", 0), 0, 0.02);
 		compare(&slope, p.error_slope, number(t, i, "max_abs_err_dalpha_dt", 0), 0, 0.02);
@@ -108,8 +108,10 @@ check_window(void)
 	struct error e;
 	double slope, up, down, h = 1e-5;
 
-	CHECK(fabs(w.min + 2.70) < 0.01 && fabs(w.max - 1.58) < 0.01, "the window of 27 tokens: %.3f to %.3f", w.min, w.max);
-	CHECK(operator_window_check(&wrong, &e) == ST_USAGE && strstr(e.msg, "1 to -1"), "a window the wrong way round");
+	CHECK(fabs(w.min + 2.70) < 0.01 && fabs(w.max - 1.58) < 0.01, "the window of 27 tokens: %.3f to %.3f", w.min,
+	    w.max);
+	CHECK(operator_window_check(&wrong, &e) == ST_USAGE && strstr(e.msg, "1 to -1"),
+	    "a window the wrong way round");
 	CHECK(operator_window_check(&nan, NULL) == ST_USAGE, "a window without a number");
 	CHECK(operator_fit(27, &w, 99, &p, NULL) == ST_USAGE, "a degree that is too large");
 	bool fits = operator_fit(27, &w, 9, &p, NULL) == ST_OK && operator_fit(27, &w, 17, &fine, NULL) == ST_OK;

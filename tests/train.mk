@@ -11,4 +11,7 @@ TESTS += tests/test_curriculum
 check_PROGRAMS += tests/test_adam
 tests_test_adam_SOURCES = tests/test_adam.c tests/train_util.h tests/psi_util.h tests/text_util.h
 TESTS += tests/test_adam
+check_PROGRAMS += tests/test_data_sudoku
+tests_test_data_sudoku_SOURCES = tests/test_data_sudoku.c tests/chi_square.h
+TESTS += tests/test_data_sudoku
 EXTRA_DIST += tests/golden/training

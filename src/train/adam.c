@@ -18,13 +18,15 @@ adam_check(const struct adam *a, struct error *e)
 	if (!(a->lr > 0 && a->lr <= 1))
 		return error_set(e, ST_USAGE, "the learning rate must be above 0 and at most 1, not %g", a->lr);
 	if (!(a->beta1 >= 0 && a->beta1 < 1 && a->beta2 >= 0 && a->beta2 < 1 && a->eps > 0))
-		return error_set(e, ST_USAGE, "AdamW with beta %g and %g, eps %g has no meaning", a->beta1, a->beta2, a->eps);
+		return error_set(e, ST_USAGE, "AdamW with beta %g and %g, eps %g has no meaning", a->beta1, a->beta2,
+		    a->eps);
 	if (!(a->weight_decay >= 0 && a->weight_decay * a->lr < 1))
 		return error_set(e, ST_USAGE, "a weight decay of %g has no meaning", a->weight_decay);
 	if (!(a->clip >= 0))
 		return error_set(e, ST_USAGE, "a largest gradient norm of %g has no meaning", a->clip);
 	if (!(a->ema >= 0 && a->ema < 1))
-		return error_set(e, ST_USAGE, "the decay of the averaged weights must be 0 or more and below 1, not %g", a->ema);
+		return error_set(e, ST_USAGE, "the decay of the averaged weights must be 0 or more and below 1, not %g",
+		    a->ema);
 	if (a->warmup < 0 || (a->schedule == ADAM_COSINE && a->steps <= a->warmup))
 		return error_set(e, ST_USAGE, "a warm-up of %lld steps does not fit into %lld", (long long)a->warmup,
 		    (long long)a->steps);

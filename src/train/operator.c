@@ -133,7 +133,8 @@ solve(int n, double m[][OPERATOR_DEGREE + 1], double *b)
 static void
 fit(struct operator_poly *p, const struct operator_value *v)
 {
-	double m[OPERATOR_DEGREE + 1][OPERATOR_DEGREE + 1] = { 0 }, value[OPERATOR_DEGREE + 1], rise[OPERATOR_DEGREE + 1];
+	double m[OPERATOR_DEGREE + 1][OPERATOR_DEGREE + 1] = { 0 };
+	double value[OPERATOR_DEGREE + 1], rise[OPERATOR_DEGREE + 1];
 
 	for (int i = 0; i <= SAMPLES; i++) {
 		double weight = i == 0 || i == SAMPLES ? 0.5 : 1;
