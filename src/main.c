@@ -275,15 +275,19 @@ run_sample(const struct settings *s)
 
 /* ---- the screen ---- */
 
+#define PICTURES 4                   /* side by side, unless something else was asked for */
+
 static int
 show(const struct settings *s, const struct opened *o, struct sampler *sampler, const struct recipe *r, struct error *e)
 {
 	const char *slash = strrchr(o->path, '/'), *theme = settings_text(s, OPT_THEME);
 	struct app_setup setup = { .ckpt = o->ckpt, .model = o->ema, .model_raw = o->raw, .tok = o->tok,
 		.sampler = sampler,
-		.recipe = *r, .name = slash && slash[1] ? slash + 1 : o->path, .tok_note = o->tok_note };
+		.recipe = *r, .name = slash && slash[1] ? slash + 1 : o->path,
+		.side = holds_pictures(o) ? picture_side(o->ema->L) : 0, .tok_note = o->tok_note };
 	struct term_options t = { .no_probe = settings_flag(s, OPT_NO_PROBE), .plain = settings_flag(s, OPT_PLAIN),
 		.mouse = settings_flag(s, OPT_MOUSE), .theme = theme ? theme : "auto",
+		.images = settings_text(s, OPT_IMAGES),
 		.record = settings_text(s, OPT_RECORD), .play = settings_text(s, OPT_PLAY) };
 	struct edit *clamp;
 	struct app *app = NULL;
@@ -303,8 +307,7 @@ static int
 run_view(const struct settings *s)
 {
 	struct error e = { .code = ST_OK };
-	struct sampler_setup setup = { .samples = (int)settings_int(s, OPT_COUNT_N, 1),
-		.cache_bytes = settings_size(s, OPT_CACHE, 0) };
+	struct sampler_setup setup = { .cache_bytes = settings_size(s, OPT_CACHE, 0) };
 	struct sampler *sampler = NULL;
 	struct opened *o = NULL;
 	struct recipe r;
@@ -313,7 +316,7 @@ run_view(const struct settings *s)
 	if (rc == 0)
 		rc = (int)recipe_for(s, o, &r, &e);
 	if (rc == 0) {
-		r.samples = setup.samples;
+		r.samples = setup.samples = (int)settings_int(s, OPT_COUNT_N, holds_pictures(o) ? PICTURES : 1);
 		setup.ema = o->ema;
 		setup.raw = o->raw;
 		sampler = sampler_new(&setup, &e);

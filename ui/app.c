@@ -2,6 +2,7 @@
  * app.c: the screen's state: made, freed, driven by keys, commands, reports
  * and time, and drawn.  Screen thread only; nothing here computes or waits.
  */
+#include "ui/view_image.h"
 #include "ui/view_text.h"
 
 #include <stdarg.h>
@@ -89,6 +90,8 @@ priv_free(struct app_private *p)
 	state_done(&p->past);
 	show_buf_done(&p->past_buf);
 	text_page_free(p->page);
+	image_page_free(p->image);
+	free(p->law);
 	leg_free(p->plan);
 	free(p->clamp);
 	free(p->tok);
@@ -127,6 +130,9 @@ app_new(const struct app_setup *s, struct app **out, struct error *e)
 	a->tok = s->tok;
 	a->sampler = s->sampler;
 	a->name = s->name;
+	a->side = s->side;
+	if (a->side)
+		a->colouring = COLOUR_PLAIN;
 	a->recipe = s->recipe;
 	a->play_rate = 4;
 	a->cursor.reveal = -1;

@@ -58,6 +58,7 @@ struct app {
 	const struct tokenizer *tok;
 	struct sampler *sampler;
 	const char *name;            /* file name shown */
+	int side;                    /* pictures: L = 3 side side, by channel, row, column; 0: text */
 
 	struct cursor cursor;
 	struct recipe recipe;        /* the knobs as they are now */
@@ -87,6 +88,7 @@ struct app {
 struct app_setup {
 	const struct ckpt *ckpt; struct model *model, *model_raw; const struct tokenizer *tok;
 	struct sampler *sampler; struct recipe recipe; const char *name;
+	int side;                    /* of pictures; 0: text */
 	const struct edit *clamp; int n_clamp;
 	const char *tok_note;        /* where the tokenizer came from, or why ids are shown */
 };
@@ -124,6 +126,7 @@ extern const struct view view_sample, view_inspect, view_tree, view_log, view_he
 struct term_options {
 	bool no_probe, plain, mouse;
 	const char *theme;           /* "auto", "dark", "light", "mono" */
+	const char *images;          /* "auto", "sixel", "half", "ascii", "off"; NULL: auto */
 	const char *record, *play;   /* files; NULL: none */
 };
 int term_run(struct app *a, const struct term_options *o, struct error *e);

@@ -65,6 +65,8 @@ struct app_private {
 	/* Answers of the sampler for the cursor as it is. */
 	struct look look;
 	bool has_look, look_missing;
+	struct look also[2];         /* pictures: of the other channels of the pixel, as app_positions gives them */
+	double *law;                 /* pictures: [3][LAW_COUNT][V] of the three, owned; NULL: none */
 	char look_note[120];         /* why there is none */
 	const struct node *look_of;  /* the state it was asked for: while a step is revealed, the one before */
 	float *value;                /* [S*L] */
@@ -94,6 +96,7 @@ struct app_private {
 	struct state past;           /* of the line's earlier states, one at a time */
 	struct show_buf past_buf;
 	struct text_page *page;      /* view_text.h; made by the first frame */
+	struct image_page *image;    /* view_image.h; likewise */
 	int text_rows, text_lines;   /* of the pane as last drawn; of the text */
 	int text_top;                /* first line shown */
 	struct rect text_area, plot_area, knob_area; /* as last drawn, for the mouse */
@@ -154,6 +157,12 @@ void knobs_drop(struct app *a);                              /* back to the line
 void reveal_first(struct app *a);                            /* show only the first touched position of this step */
 int play_steps(struct app *a);                               /* the steps of one beat; 0: none left */
 
+/* labels.c: classes by name */
+const char *label_name(const struct app *a, int label);      /* NULL: it has none */
+bool label_find(const struct app *a, const char *name, char out[16]);  /* its number, as a knob takes it */
+void label_words(const struct app *a, int sample, char *buf, size_t size);  /* "3 cat", of a sample; "" without classes */
+void knob_words(const struct app *a, const char *knob, const struct recipe *r, char *buf, size_t size);   /* value shown */
+
 /* header.c: first and last line */
 void header_describe(struct app *a);                         /* once: family, size, L, V */
 void header_draw(struct app *a, struct canvas *c, struct rect r);
@@ -177,12 +186,17 @@ void colour_row(struct app *a, struct painted *out);         /* [L] for the stat
 int32_t colour_token(const struct app *a, int pos);          /* the token to draw there */
 void colour_legend(struct app *a, struct canvas *c, struct rect r, int x, int y);
 const char *colouring_name(enum colouring k);
+bool confidence_when_drawn(const struct app *a);             /* and not as x_theta sees it now */
 bool colouring_paint(const struct app *a, enum paint *out);  /* needs a RQ_PAINT, which */
 
 /* Parts of the Sample view; each draws into r. */
 void text_draw(struct app *a, struct canvas *c, struct rect r);
 bool text_key(struct app *a, const struct key *k, int count);
 bool text_click(struct app *a, int x, int y, bool drag);     /* cells of the screen; false: not there */
+void image_draw(struct app *a, struct canvas *c, struct rect r);
+bool image_key(struct app *a, const struct key *k, int count);
+bool image_click(struct app *a, int x, int y, bool drag);
+void pixel_draw(struct app *a, struct canvas *c, struct rect r, bool full);   /* the inspector of a pixel */
 void inspect_draw(struct app *a, struct canvas *c, struct rect r, bool full);
 void knobs_draw(struct app *a, struct canvas *c, struct rect r);
 bool knobs_key(struct app *a, const struct key *k, int count);

@@ -95,7 +95,7 @@ void
 canvas_done(struct canvas *c)
 {
 	free(c->cell);
-	*c = (struct canvas){ .utf8 = c->utf8, .cursor_x = -1, .cursor_y = -1 };
+	*c = (struct canvas){ .utf8 = c->utf8, .cursor_x = -1, .cursor_y = -1, .pictures = c->pictures };
 }
 
 static struct rect
@@ -278,6 +278,31 @@ canvas_select(struct canvas *c, struct rect r, int x, int y, int n)
 
 	for (int i = 0; row && i < n; i++)
 		row[x + i].selected = true;
+}
+
+void
+canvas_tile(struct canvas *c, struct rect r)
+{
+	canvas_clear(c, r);
+	for (int y = 0; y < r.h; y++) {
+		int x = 0, n = r.w;
+		struct cell *row = span(c, r, &x, y, &n);
+
+		for (int i = 0; row && i < n; i++)
+			row[x + i].fg = CELL_TILE;
+	}
+}
+
+void
+canvas_halves(struct canvas *c, struct rect r, int x, int y, uint32_t upper, uint32_t lower)
+{
+	int n = 1;
+	struct cell *row = span(c, r, &x, y, &n);
+
+	if (!row)
+		return;
+	untear(row, c->w, x);
+	row[x] = (struct cell){ .ch = { 0x2580 }, .style = STYLE_TEXT, .width = 1, .fg = CELL_RGB | upper, .bg = CELL_RGB | lower };
 }
 
 struct rect

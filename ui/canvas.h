@@ -36,13 +36,20 @@ struct cell {
 	uint8_t width;           /* 1, 2; 0: right half */
 	bool cursor;             /* shown reversed on top of its style */
 	bool selected;
+	uint32_t fg, bg;         /* CELL_RGB | 0xrrggbb: that colour in place of the style's; 0: the style's */
 };
+
+#define CELL_RGB (1u << 24)
+#define CELL_TILE (1u << 25)     /* in fg: a blank that an image of the terminal covers */
+
+struct picture_set;
 
 struct canvas {
 	int w, h;
 	struct cell *cell;       /* [h*w] */
 	bool utf8;               /* false: anything above ASCII is drawn as its fallback */
 	int cursor_x, cursor_y;  /* terminal cursor (prompt); -1: hidden */
+	struct picture_set *pictures;    /* picture.h: how this screen shows pictures; NULL: in cells.  Borrowed */
 };
 
 struct rect { int x, y, w, h; };
@@ -62,6 +69,10 @@ void canvas_char(struct canvas *c, struct rect r, int x, int y, enum style s, ui
 void canvas_style(struct canvas *c, struct rect r, int x, int y, int n, enum style s);  /* restyle n cells */
 void canvas_cursor(struct canvas *c, struct rect r, int x, int y, int n);               /* mark n cells as cursor */
 void canvas_select(struct canvas *c, struct rect r, int x, int y, int n);
+/* The cells of an image that the terminal draws itself. */
+void canvas_tile(struct canvas *c, struct rect r);
+/* Two pixels in a cell, one above the other: 0xrrggbb. */
+void canvas_halves(struct canvas *c, struct rect r, int x, int y, uint32_t upper, uint32_t lower);
 /* A border with a title; returns the inside.  ASCII without UTF-8. */
 struct rect canvas_frame(struct canvas *c, struct rect r, enum style s, const char *title);
 /* A horizontal bar of value 0..1 in eighths of a cell (ASCII: '#'). */

@@ -27,7 +27,7 @@ colouring_name(enum colouring k)
 
 /* Under masked noise and left to right, x_theta at a token that is there is 1:
  * what it was when drawn says more. */
-static bool
+bool
 confidence_when_drawn(const struct app *a)
 {
 	return a->model->out == OUT_SUBS || a->model->out == OUT_CAUSAL || a->model->out == OUT_SCORE;

@@ -24,8 +24,14 @@ nodes_add(struct nodes *v, struct node *n)
 int
 app_positions(const struct app *a, int out[3])
 {
+	int pixels = a->side * a->side;
+
 	out[0] = a->cursor.pos;
-	return 1;
+	if (!pixels)
+		return 1;
+	for (int c = 0; c < 3; c++)
+		out[c] = a->cursor.pos % pixels + c * pixels;
+	return 3;
 }
 
 int

@@ -247,7 +247,7 @@ enum status
 do_label(struct app *a, const char *args, struct error *e)
 {
 	struct recipe r = a->recipe;
-	char label[32];
+	char label[40];
 	enum status st;
 
 	if (a->model->classes <= 0)
@@ -255,6 +255,7 @@ do_label(struct app *a, const char *args, struct error *e)
 	args_trim(args, label, sizeof label);
 	if (!*label)
 		return error_set(e, ST_USAGE, "which label? (label 3)");
+	label_find(a, label, label);
 	st = recipe_set(&r, "label", label, e);
 	return st ? st : run_with(a, &r, e);
 }

@@ -107,7 +107,7 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 		{ .style = STYLE_TEXT, .rank = 2 },
 		{ .style = STYLE_TEXT, .rank = 2 },
 	};
-	char branch[8] = "a";
+	char branch[8] = "a", label[40] = "";
 
 	snprintf(w[1].text, sizeof w[1].text, "%s", a->name ? a->name : "demo");
 	snprintf(w[2].text, sizeof w[2].text, "%s%s%s%s", p->file_line,
@@ -120,7 +120,11 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 	}
 	snprintf(w[6].text, sizeof w[6].text, "seed %llu", (unsigned long long)a->recipe.seed);
 	if (p->S > 1 || a->recipe.first)
-		snprintf(w[7].text, sizeof w[7].text, "sample %d", a->recipe.first + a->cursor.sample + 1);
+		snprintf(w[7].text, sizeof w[7].text, "%s %d", a->side ? "picture" : "sample", a->recipe.first + a->cursor.sample + 1);
+	if (n && a->side)
+		label_words(a, a->cursor.sample, label, sizeof label);
+	if (*label)
+		snprintf(w[7].text + strlen(w[7].text), sizeof w[7].text - strlen(w[7].text), " %s", label);
 	put_words(c, r, w);
 }
 

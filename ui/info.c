@@ -1,26 +1,36 @@
 /* info.c: --terminal-info.  Main thread, no screen. */
 #include <stdlib.h>
 
+#include "ui/choose.h"
 #include "ui/probe.h"
+#include "ui/sixel.h"
 #include "ui/term.h"
 
 static void
 say_size(const struct tty *t, const struct probe *p, FILE *out)
 {
 	int w, h, px, py;
+	const char *how;
 
 	if (!tty_size(t, &w, &h, &px, &py)) {
 		fprintf(out, "size: not said\n");
 		return;
 	}
 	fprintf(out, "size: %dx%d\n", w, h);
-	/* floor(window pixels / cells), else what CSI 16 t said, else a guess (screen.md) */
-	if (px >= w && py >= h)
-		fprintf(out, "cell: %dx%d pixels (from the window's size)\n", px / w, py / h);
-	else if (p->cell_w)
-		fprintf(out, "cell: %dx%d pixels (as the terminal said)\n", p->cell_w, p->cell_h);
-	else
-		fprintf(out, "cell: 10x20 pixels (assumed)\n");
+	how = picture_cell_size(t, p, &w, &h);
+	fprintf(out, "cell: %dx%d pixels (%s)\n", w, h, how);
+}
+
+/* How pictures will be shown, and why not better. */
+static void
+say_images(const struct probe *p, const struct term_facts *f, const struct theme *th, FILE *out)
+{
+	char words[64];
+
+	picture_words(picture_choose("auto", p, th->colours, term_utf8()), th->colours, f->direct, words, sizeof words);
+	fprintf(out, "images: %s\n", words);
+	if (!sixel_built())
+		fprintf(out, "sixel images: not in this build (libsixel was left out; Debian: libsixel-dev)\n");
 }
 
 static void
@@ -32,7 +42,10 @@ say_probe(const struct probe *p, FILE *out)
 		fprintf(out, "probe: no answer within %.0f ms\n", p->ms);
 	else
 		fprintf(out, "probe: answered after %.0f ms, DA1 %s\n", p->ms, p->da1);
-	fprintf(out, "sixel: %s\n", p->sixel ? "yes" : "no");
+	if (p->registers > 0)
+		fprintf(out, "sixel: %s, %d colours\n", p->sixel ? "yes" : "no", p->registers);
+	else
+		fprintf(out, "sixel: %s\n", p->sixel ? "yes" : "no");
 	if (p->background >= 0)
 		fprintf(out, "background: #%06lx\n", (unsigned long)p->background);
 	else
@@ -64,6 +77,7 @@ term_info(bool no_probe, FILE *out, struct error *e)
 	say_probe(&p, out);
 	theme_choose(&th, "auto", f.colours, p.background);
 	fprintf(out, "theme: %s\n", th.colours == 0 ? "mono" : th.light ? "light" : "dark");
+	say_images(&p, &f, &th, out);
 	input_done(&in);
 	tty_close(&t);
 	return ST_OK;

@@ -356,6 +356,10 @@ inspect_draw(struct app *a, struct canvas *c, struct rect r, bool full)
 	char title[64];
 	struct rect in;
 
+	if (a->side) {
+		pixel_draw(a, c, r, full);
+		return;
+	}
 	snprintf(title, sizeof title, full ? "token %d of %d" : "token %d", a->cursor.pos, a->priv->L);
 	in = canvas_frame(c, r, full ? STYLE_FOCUS : STYLE_BORDER, title);
 	if (in.w > 2) { /* a column of air on either side */

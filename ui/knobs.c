@@ -7,8 +7,8 @@
 #include "ui/app_private.h"
 
 /* These come first; the others follow in the order of the list. */
-static const char *const first[] = { "kappa", "cfg", "steps", "top-p", "temperature", "profile", "removal", "top-k",
-	"seed", "weights", "per" };
+static const char *const first[] = { "kappa", "cfg", "label", "steps", "top-p", "temperature", "profile", "removal",
+	"top-k", "seed", "weights", "per" };
 #define N_FIRST ((int)(sizeof first / sizeof *first))
 #define KNOBS_MAX 64
 
@@ -77,7 +77,7 @@ cells(const struct app *a, int knob)
 {
 	char value[64];
 
-	recipe_get(&a->recipe, recipe_knob(knob)->name, value, sizeof value);
+	knob_words(a, recipe_knob(knob)->name, &a->recipe, value, sizeof value);
 	return text_width(recipe_knob(knob)->shown, strlen(recipe_knob(knob)->shown)) + 1 +
 		text_width(value, strlen(value));
 }
@@ -150,8 +150,8 @@ knobs_draw(struct app *a, struct canvas *c, struct rect r)
 			break;
 		if (i > from)
 			x += canvas_put(c, r, x, 0, STYLE_BORDER, c->utf8 ? " │ " : " | ");
-		recipe_get(&a->recipe, k->name, value, sizeof value);
-		recipe_get(cursor_recipe(a), k->name, old, sizeof old);
+		knob_words(a, k->name, &a->recipe, value, sizeof value);
+		knob_words(a, k->name, cursor_recipe(a), old, sizeof old);
 		changed = a->priv->held && strcmp(value, old) != 0;
 		canvas_put(c, r, x, 0, STYLE_DIM, k->shown);
 		canvas_put(c, r, x + w - text_width(value, strlen(value)), 0, changed ? STYLE_PREVIEW : STYLE_BOLD,

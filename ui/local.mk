@@ -1,7 +1,10 @@
 libpsiview_a_SOURCES += \
 	ui/app.h \
+	ui/bytes.c \
 	ui/canvas.c \
 	ui/canvas.h \
+	ui/choose.c \
+	ui/choose.h \
 	ui/fallback.c \
 	ui/fallback.h \
 	ui/info.c \
@@ -13,6 +16,8 @@ libpsiview_a_SOURCES += \
 	ui/line.h \
 	ui/loop.c \
 	ui/menu.c \
+	ui/picture.c \
+	ui/picture.h \
 	ui/plain.c \
 	ui/plain.h \
 	ui/probe.c \
@@ -20,10 +25,14 @@ libpsiview_a_SOURCES += \
 	ui/prompt.c \
 	ui/script.c \
 	ui/script.h \
+	ui/sixel.c \
+	ui/sixel.h \
 	ui/term.c \
 	ui/term.h \
 	ui/theme.c \
 	ui/theme.h \
+	ui/tiles.c \
+	ui/tiles.h \
 	ui/tty.c \
 	ui/tty.h \
 	ui/view_help.c
@@ -42,6 +51,12 @@ libpsiview_a_SOURCES += \
 	ui/plot.h \
 	ui/reports.c \
 	ui/timeline.c \
+	ui/image_grid.c \
+	ui/image_paint.c \
+	ui/labels.c \
+	ui/pixel.c \
+	ui/view_image.c \
+	ui/view_image.h \
 	ui/view_log.c \
 	ui/view_sample.c \
 	ui/text_page.c \

@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include "ui/app.h"
+#include "ui/choose.h"
 #include "ui/plain.h"
 #include "ui/probe.h"
 #include "ui/script.h"
 #include "ui/term.h"
+#include "ui/tiles.h"
 
 #define FRAME_S (1. / 40)        /* reports and animation draw no more often; keys draw at once ... */
 #define ANSWERS 3                /* ... and so do the first reports after a key: they are its answer */
@@ -30,6 +32,9 @@ struct loop {
 	struct input input;
 	struct probe probe;
 	struct canvas canvas;
+	const char *images;      /* as wished */
+	struct picture_set pictures;
+	struct tiles *tiles;
 	struct script *script;
 	char theme[12];          /* as last chosen */
 	bool dirty, urgent, all; /* draw; at once; everything */
@@ -55,6 +60,10 @@ choose_theme(struct loop *l)
 	snprintf(l->theme, sizeof l->theme, "%s", l->app->theme);
 	theme_choose(&th, l->theme, l->facts.colours, l->probe.background);
 	term_theme(l->term, &th);
+	l->pictures.device.kind = picture_choose(l->images, &l->probe, th.colours, l->canvas.utf8);
+	l->pictures.device.registers = picture_registers(&l->probe);
+	term_direct(l->term, l->facts.direct && th.colours > 0);
+	tiles_direct(l->tiles, l->facts.direct && th.colours > 0);
 	l->all = l->dirty = true;
 }
 
@@ -65,12 +74,14 @@ resize(struct loop *l)
 
 	term_size(l->term, &w, &h);
 	canvas_resize(&l->canvas, w, h);
+	picture_cell_size(&l->tty, &l->probe, &l->pictures.device.cell_w, &l->pictures.device.cell_h);
 	l->dirty = l->urgent = true;
 }
 
 static void
 suspend(struct loop *l, bool typed)
 {
+	tiles_end(l->tiles, &l->tty);
 	term_leave(l->term);
 	tty_stop(&l->tty, typed);
 	term_enter(l->term);
@@ -93,6 +104,7 @@ take_signals(struct loop *l)
 			suspend(l, false);
 			break;
 		case SIGCONT: /* after a stop that could not be caught: somebody else had the terminal */
+			tiles_end(l->tiles, &l->tty);
 			term_enter(l->term);
 			resize(l);
 			l->all = true;
@@ -193,7 +205,9 @@ static void
 draw(struct loop *l, double now)
 {
 	canvas_resize(&l->canvas, l->canvas.w, l->canvas.h);
+	picture_begin(&l->pictures);
 	app_draw(l->app, &l->canvas);
+	l->all |= tiles_stale(l->tiles, &l->canvas);
 	term_draw(l->term, &l->canvas, l->all);
 	l->dirty = l->urgent = l->all = false;
 	l->drawn = now;
@@ -213,7 +227,7 @@ timeout(struct loop *l, double now)
 	int rest = input_wait_ms(&l->input);
 
 	wait = sooner(wait, script_due(l->script, l->app, now));
-	if (l->dirty)
+	if (l->dirty && !tiles_waiting(l->tiles))
 		wait = sooner(wait, l->drawn + FRAME_S > now ? l->drawn + FRAME_S - now : 0);
 	if (rest >= 0)
 		wait = sooner(wait, l->typed + rest / 1e3 > now ? l->typed + rest / 1e3 - now : 0);
@@ -226,19 +240,23 @@ timeout(struct loop *l, double now)
 static void
 turn(struct loop *l)
 {
-	struct pollfd f[3] = {
+	bool waiting = tiles_waiting(l->tiles);
+	struct pollfd f[4] = {
 		{ .fd = l->tty.in, .events = POLLIN },
 		{ .fd = l->tty.wake[0], .events = POLLIN },
 		{ .fd = sampler_fd(l->app->sampler), .events = POLLIN },
+		{ .fd = waiting ? tiles_fd(l->tiles) : -1, .events = POLLOUT },
 	};
-	int n = poll(f, 3, timeout(l, now_s()));
+	int n = poll(f, 4, timeout(l, now_s()));
 
 	if (n < 0 && errno != EINTR)
 		l->died_of = SIGHUP;
 	if (n <= 0)
-		f[0].revents = f[1].revents = f[2].revents = 0;
+		f[0].revents = f[1].revents = f[2].revents = f[3].revents = 0;
 	double now = now_s();
 	int rest = input_wait_ms(&l->input);
+	if (f[3].revents && !tiles_go_on(l->tiles))
+		l->died_of = SIGHUP;
 	if (f[1].revents)
 		take_signals(l);
 	if (f[0].revents)
@@ -259,8 +277,9 @@ turn(struct loop *l)
 		l->dirty = true;
 	if (now - l->started > ANSWERS_S)
 		l->input.expecting = false;
-	fulfil(l);
-	if (l->dirty && (l->urgent || now - l->drawn >= FRAME_S))
+	if (!tiles_waiting(l->tiles) || l->app->suspend) /* what it sends must not end up in an image */
+		fulfil(l);
+	if (l->dirty && !tiles_waiting(l->tiles) && (l->urgent || now - l->drawn >= FRAME_S))
 		draw(l, now);
 }
 
@@ -298,9 +317,15 @@ start(struct loop *l, const struct term_options *o, struct error *e)
 	input_init(&l->input);
 	tty_raw(&l->tty);
 	probe_run(&l->probe, &l->tty, &l->input, !o->no_probe && l->facts.talks);
-	st = term_open(&l->tty, &l->facts, &l->input, &l->term, e);
+	l->tiles = tiles_new();
+	if (!l->tiles)
+		st = error_set(e, ST_MEMORY, "out of memory");
+	if (st == ST_OK)
+		st = term_open(&l->tty, &l->facts, &l->input, &l->term, e);
 	if (st != ST_OK)
 		tty_restore(&l->tty);
+	else
+		term_after(l->term, tiles_after, l->tiles);
 	return st;
 }
 
@@ -311,6 +336,8 @@ term_run(struct app *a, const struct term_options *o, struct error *e)
 
 	if (o->plain)
 		return plain_run(a, o, e);
+	l.canvas.pictures = &l.pictures;
+	l.images = o->images ? o->images : "auto";
 	enum status st = start(&l, o, e);
 	if (st == ST_OK) {
 		snprintf(a->theme, sizeof a->theme, "%s", o->theme ? o->theme : "auto");
@@ -323,7 +350,11 @@ term_run(struct app *a, const struct term_options *o, struct error *e)
 		while (!a->quit && !l.died_of)
 			turn(&l);
 	}
+	if (l.term)
+		tiles_end(l.tiles, &l.tty);
 	term_close(l.term);
+	tiles_free(l.tiles);
+	picture_done(&l.pictures);
 	tty_close(&l.tty);
 	input_done(&l.input);
 	canvas_done(&l.canvas);

@@ -115,3 +115,60 @@ plot_line(struct canvas *c, struct rect r, int x, int n, const double *value, en
 			canvas_char(c, r, x + i, r.h - 1 - h / 3, s, (uint32_t)ascii[h % 3]);
 	}
 }
+
+/* Probability in column i of `cols`: of its bins, or of the bin it is a part of. */
+static double
+in_column(int n, const double *p, int i, int cols)
+{
+	int from = (int)((long)i * n / cols), to = (int)((long)(i + 1) * n / cols);
+	double sum = 0;
+
+	if (to <= from)
+		return p[from];
+	for (int k = from; k < to; k++)
+		sum += p[k];
+	return sum;
+}
+
+/* Levels of one column; what is not nothing has one. */
+static int
+level(double v, double most, int levels)
+{
+	int l = most > 0 ? (int)(sqrt(v / most) * levels + .5) : 0;
+
+	return l == 0 && v > most * 1e-4 && v > 0 ? 1 : l;
+}
+
+void
+plot_bins(struct canvas *c, struct rect r, int n, const double *p, enum style s, int mark, enum style mark_style)
+{
+	static const char ascii[4] = { ' ', '.', ':', '|' };
+	int per = c->utf8 ? 2 : 1, steps = c->utf8 ? 4 : 3, cols = r.w * per;
+	double most = 0;
+
+	if (n < 1 || cols < 1)
+		return;
+	for (int i = 0; i < cols; i++)
+		most = fmax(most, in_column(n, p, i, cols));
+	for (int x = 0; x < r.w; x++) {
+		int first = (int)((long)x * n / r.w), last = (int)((long)(x + 1) * n / r.w);
+		bool marked = mark >= 0 && mark >= first && mark < (last > first ? last : first + 1);
+
+		for (int row = 0; row < r.h; row++) {
+			int base = (r.h - 1 - row) * steps;
+			uint32_t bits = 0;
+
+			for (int k = 0; k < per; k++) {
+				int l = level(in_column(n, p, x * per + k, cols), most, r.h * steps) - base;
+
+				if (!c->utf8)
+					bits = (uint32_t)(l < 0 ? 0 : l > 3 ? 3 : l);
+				for (int d = 0; c->utf8 && d < l && d < 4; d++)
+					bits |= dot[k][d];
+			}
+			if (bits || (marked && row == r.h - 1))
+				canvas_char(c, r, x, row, marked ? mark_style : s,
+				    c->utf8 ? 0x2800u + (bits ? bits : 0xc0u) : bits ? (uint32_t)ascii[bits] : '_');
+		}
+	}
+}

@@ -22,4 +22,10 @@ void plot_columns(struct canvas *c, struct rect r, int x, int n, int parts, cons
  * r; NAN: a gap.  In braille: four levels a cell; else three. */
 void plot_line(struct canvas *c, struct rect r, int x, int n, const double *value, enum style s, double lo, double hi);
 
+/* A distribution over n bins as an area from the bottom of r, all of its width;
+ * the height goes with the root of the probability, the largest fills r.h.  In
+ * braille, two columns and four levels a cell; else one and three.  The column
+ * of bin `mark` (-1: none) is drawn in mark_style. */
+void plot_bins(struct canvas *c, struct rect r, int n, const double *p, enum style s, int mark, enum style mark_style);
+
 #endif

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* background colour; pixels of a cell; DA1 */
-static const char question[] = "\x1b]11;?\x1b\\" "\x1b[16t" "\x1b[c";
+/* background colour; pixels of a cell; colours of a sixel image; DA1 */
+static const char question[] = "\x1b]11;?\x1b\\" "\x1b[16t" "\x1b[?1;1;0S" "\x1b[c";
 
 bool
 probe_knows(const char *name)
@@ -71,7 +71,7 @@ void
 probe_reply(struct probe *p, const char *text, size_t bytes)
 {
 	char s[128];
-	int h, w;
+	int h, w, n;
 
 	if (bytes >= sizeof s || bytes < 4)
 		return;
@@ -89,6 +89,8 @@ probe_reply(struct probe *p, const char *text, size_t bytes)
 	} else if (sscanf(s, "\x1b[6;%d;%dt", &h, &w) == 2 && h > 0 && w > 0 && h < 1000 && w < 1000) {
 		p->cell_h = h;
 		p->cell_w = w;
+	} else if (sscanf(s, "\x1b[?1;0;%dS", &n) == 1 && n > 0) {
+		p->registers = n;
 	}
 }
 

@@ -18,6 +18,7 @@ struct probe {
 	bool sixel;              /* DA1 has ;4 */
 	long background;         /* 0xrrggbb, -1: not said */
 	int cell_w, cell_h;      /* pixels, from CSI 16 t; 0: not said */
+	int registers;           /* colours of a sixel image, from XTSMGRAPHICS; 0: not said */
 };
 
 /* Terminals that are asked nothing: they print questions or have no answers. */

@@ -55,7 +55,12 @@ ask_answers(struct app *a)
 
 	if (!a->cursor.node)
 		return;
-	app_positions(a, at);
+	if (app_positions(a, at) == 3) {
+		r.n_also = 2;
+		r.also[0] = at[1];
+		r.also[1] = at[2];
+		r.laws = true;
+	}
 	r.pos = at[0];
 	ask_next(a);
 	/* While a step is revealed the inspector shows the draws that made it. */
@@ -208,7 +213,7 @@ take_preview(struct app *a, struct report *r)
 }
 
 static void
-take_look(struct app *a, const struct report *r)
+take_look(struct app *a, struct report *r)
 {
 	struct app_private *p = a->priv;
 
@@ -222,8 +227,13 @@ take_look(struct app *a, const struct report *r)
 	snprintf(p->look_note, sizeof p->look_note, "%.100s", r->status ? r->error.msg : "");
 	if (r->missing)
 		features_miss(a);
-	if (p->has_look)
-		p->look = r->look;
+	if (!p->has_look)
+		return;
+	p->look = r->look;
+	memcpy(p->also, r->also, sizeof p->also);
+	free(p->law);
+	p->law = r->law;
+	r->law = NULL;
 }
 
 static void

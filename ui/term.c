@@ -25,6 +25,7 @@ struct terminal {
 	FILE *out;
 	SCREEN *screen;
 	bool talks, mouse, away;
+	bool direct;             /* coloured cells are drawn after the text, in 24 bits */
 	struct canvas shown;     /* what the terminal shows */
 	struct theme theme;
 	cchar_t *row;            /* [shown.w + 1] */
@@ -152,7 +153,7 @@ start_curses(struct terminal *t)
 	use_default_colors();
 	nonl();
 	idlok(stdscr, FALSE);
-	idcok(stdscr, TRUE);
+	idcok(stdscr, FALSE); /* nor characters: what is drawn after the text would move along */
 	scrollok(stdscr, FALSE);
 	leaveok(stdscr, FALSE);
 	typeahead(-1);
@@ -296,10 +297,25 @@ colour(const struct theme *th, int c)
 	return c >= 0 && th->colours == 1 << 24 && c >= 8 ? (int)theme_rgb(c) : c;
 }
 
-static void
-set_cell(cchar_t *out, const struct theme *th, const struct cell *c)
+/* The look of a cell that has colours of its own, or is a blank under an image:
+ * that one is bold, so that a blank put over it is sent. */
+static struct ink
+own_ink(const struct terminal *t, const struct cell *c)
 {
-	struct ink l = theme_cell(th, c);
+	struct ink l = { .fg = -1, .bg = -1, .bold = c->fg & CELL_TILE };
+
+	if (c->fg & CELL_RGB && !t->direct)
+		l.fg = (short)theme_nearest(&t->theme, (long)(c->fg & 0xffffff));
+	if (c->bg & CELL_RGB && !t->direct)
+		l.bg = (short)theme_nearest(&t->theme, (long)(c->bg & 0xffffff));
+	return l;
+}
+
+static void
+set_cell(cchar_t *out, const struct terminal *t, const struct cell *c)
+{
+	const struct theme *th = &t->theme;
+	struct ink l = c->fg || c->bg ? own_ink(t, c) : theme_cell(th, c);
 	attr_t attr = (l.bold ? A_BOLD : 0) | (l.dim ? A_DIM : 0) | (l.underline ? A_UNDERLINE : 0) |
 	    (l.reverse ? A_REVERSE : 0);
 	wchar_t s[4] = { 0 };
@@ -333,7 +349,7 @@ draw_row(struct terminal *t, const struct canvas *c, int y)
 		struct cell one = row[x];
 		if (one.width == 0)
 			one = (struct cell){ .ch = { '?' }, .style = row[x].style, .width = 1 };
-		set_cell(&t->row[n++], &t->theme, &one);
+		set_cell(&t->row[n++], t, &one);
 	}
 	mvwadd_wchnstr(stdscr, y, 0, t->row, n);
 }
@@ -398,6 +414,12 @@ term_draw(struct terminal *t, const struct canvas *c, bool all)
 	doupdate();
 	if (t->after)
 		t->after(t->after_arg, t->tty, c, all);
+}
+
+void
+term_direct(struct terminal *t, bool direct)
+{
+	t->direct = direct;
 }
 
 void

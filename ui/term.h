@@ -53,6 +53,10 @@ void term_enter(struct terminal *t);
 typedef void term_after_fn(void *arg, struct tty *tty, const struct canvas *c, bool rewritten);
 void term_after(struct terminal *t, term_after_fn *fn, void *arg);
 
+/* Whether what is called after the text draws cells that have colours of their
+ * own (canvas_halves); else they get the nearest of the palette. */
+void term_direct(struct terminal *t, bool direct);
+
 /* What `--terminal-info` prints: what was found out about this terminal. */
 enum status term_info(bool no_probe, FILE *out, struct error *e);
 

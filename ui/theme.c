@@ -184,3 +184,36 @@ theme_rgb(int index)
 	index -= 16;
 	return level[index / 36] << 16 | level[index / 6 % 6] << 8 | level[index % 6];
 }
+
+static long
+distance(long a, long b)
+{
+	long r = (a >> 16 & 255) - (b >> 16 & 255), g = (a >> 8 & 255) - (b >> 8 & 255), u = (a & 255) - (b & 255);
+
+	return 3 * r * r + 6 * g * g + u * u; /* the eye's weights, roughly */
+}
+
+/* The level of the colour cube next to v. */
+static int
+cube_level(long v)
+{
+	return v < 48 ? 0 : v < 115 ? 1 : (int)((v - 35) / 40);
+}
+
+int
+theme_nearest(const struct theme *t, long rgb)
+{
+	int best = -1;
+
+	if (t->colours >= 256) { /* its 16 first colours differ from terminal to terminal */
+		long r = rgb >> 16 & 255, g = rgb >> 8 & 255, b = rgb & 255, grey = ((r + g + b) / 3 - 3) / 10;
+		int cube = 16 + 36 * cube_level(r) + 6 * cube_level(g) + cube_level(b);
+		int ramp = 232 + (int)(grey < 0 ? 0 : grey > 23 ? 23 : grey);
+
+		return distance(theme_rgb(ramp), rgb) < distance(theme_rgb(cube), rgb) ? ramp : cube;
+	}
+	for (int i = 0; i < t->colours; i++)
+		if (best < 0 || distance(theme_rgb(i), rgb) < distance(theme_rgb(best), rgb))
+			best = i;
+	return best;
+}

@@ -28,6 +28,8 @@ void theme_choose(struct theme *t, const char *choice, int terminal_colours, lon
 bool theme_known(const char *choice);
 /* A cell, with cursor and selection on top of its style. */
 struct ink theme_cell(const struct theme *t, const struct cell *c);
+/* The palette entry that looks most like 0xrrggbb; -1: there are no colours. */
+int theme_nearest(const struct theme *t, long rgb);
 /* 0xrrggbb of a palette entry as xterm shows it. */
 long theme_rgb(int index);
 

@@ -9,7 +9,7 @@
 struct rows { int plot, status, inspector; };
 
 static struct rows
-rows_for(struct rect r)
+rows_for(const struct app *a, struct rect r)
 {
 	struct rows n = { .plot = 1, .status = 1, .inspector = 0 };
 
@@ -25,6 +25,8 @@ rows_for(struct rect r)
 		n.plot = 5;
 	if (r.h >= 52)
 		n.plot = 7;
+	if (a->side && r.h < 28) /* a picture wants its rows more */
+		n.plot = n.status = 1;
 	if (r.w >= 72)
 		n.inspector = r.w >= 180 ? 60 : r.w >= 140 ? 48 : r.w >= 100 ? 40 : 32;
 	return n;
@@ -33,7 +35,7 @@ rows_for(struct rect r)
 static void
 draw(struct app *a, struct canvas *c, struct rect r)
 {
-	struct rows n = rows_for(r);
+	struct rows n = rows_for(a, r);
 	int below = n.plot + n.status + 1, y = r.y + r.h - below;
 	struct rect panes = { r.x, r.y, r.w, r.h - below };
 
@@ -41,10 +43,19 @@ draw(struct app *a, struct canvas *c, struct rect r)
 		panes.w -= n.inspector;
 		inspect_draw(a, c, (struct rect){ r.x + panes.w, panes.y, n.inspector, panes.h }, false);
 	}
-	text_draw(a, c, panes);
+	if (a->side)
+		image_draw(a, c, panes);
+	else
+		text_draw(a, c, panes);
 	timeline_draw(a, c, (struct rect){ r.x, y, r.w, n.plot });
 	timeline_status(a, c, (struct rect){ r.x, y + n.plot, r.w, n.status });
 	knobs_draw(a, c, (struct rect){ r.x, y + n.plot + n.status, r.w, 1 });
+}
+
+static bool
+sample_click(struct app *a, int x, int y, bool drag)
+{
+	return a->side ? image_click(a, x, y, drag) : text_click(a, x, y, drag);
 }
 
 /* A click goes to what was drawn there; true: it was a click. */
@@ -54,12 +65,12 @@ mouse(struct app *a, const struct key *k)
 	int x, y;
 
 	if (key_at(k, "Drag", &x, &y)) {
-		text_click(a, x, y, true);
+		sample_click(a, x, y, true);
 		return true;
 	}
 	if (!key_at(k, "Click", &x, &y))
 		return false;
-	if (!text_click(a, x, y, false) && !timeline_click(a, x, y))
+	if (!sample_click(a, x, y, false) && !timeline_click(a, x, y))
 		knobs_click(a, x, y);
 	return true;
 }
@@ -86,7 +97,7 @@ key(struct app *a, const struct key *k, int count)
 	case FOCUS_TIMELINE:
 		return timeline_key(a, k, count);
 	default:
-		return text_key(a, k, count);
+		return a->side ? image_key(a, k, count) : text_key(a, k, count);
 	}
 }
 

@@ -7,7 +7,7 @@ _psiview_subcommands='sample probe eval info verify export help'
 _psiview_options()
 {
 	case $1 in
-	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --record= --play= --terminal-info --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
+	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --images= --record= --play= --terminal-info --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	sample) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	probe) echo '--threads= --in= --out= --positions= --raw --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	eval) echo '--threads= --in= --whole-batches= --json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
@@ -48,6 +48,7 @@ _psiview_value()
 	--mask) echo any ;;
 	--classes) echo any ;;
 	--theme) echo 'words:auto dark light mono' ;;
+	--images) echo 'words:auto sixel half ascii off' ;;
 	--record) echo file ;;
 	--play) echo file ;;
 	--kappa) echo any ;;

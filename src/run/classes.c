@@ -9,6 +9,12 @@
 static const char *const cifar[CIFAR_CLASSES] = { "airplane", "automobile", "bird", "cat", "deer", "dog",
 	"frog", "horse", "ship", "truck" };
 
+const char *
+class_name(bool pictures, int classes, int label)
+{
+	return pictures && classes == CIFAR_CLASSES && label >= 0 && label < CIFAR_CLASSES ? cifar[label] : NULL;
+}
+
 enum status
 class_set(struct recipe *r, const struct config *c, const char *value, struct error *e)
 {

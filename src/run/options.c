@@ -101,6 +101,7 @@ static const struct option_info fixed[OPT_FIXED] = {
 		"ask the terminal nothing at the start" },
 	[OPT_MOUSE] = { "mouse", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true, "use the mouse" },
 	[OPT_THEME] = { "theme", 0, OPTION_CHOICE, "auto|dark|light|mono", 0, 0, VIEW, true, "colours" },
+	[OPT_IMAGES] = { "images", 0, OPTION_CHOICE, "auto|sixel|half|ascii|off", 0, 0, VIEW, true, "how pictures are shown" },
 	[OPT_RECORD] = { "record", 0, OPTION_FILE, "FILE", 0, 0, VIEW, false, "write the session as commands" },
 	[OPT_PLAY] = { "play", 0, OPTION_FILE, "FILE", 0, 0, VIEW, false, "run the commands of a file" },
 	[OPT_TERMINAL_INFO] = { "terminal-info", 0, OPTION_FLAG, NULL, 0, 0, VIEW, false,

@@ -89,10 +89,12 @@ report_done(struct report *r)
 	free(r->each);
 	free(r->value);
 	free(r->token);
+	free(r->law);
 	tree_release(r->cut);
 	r->each = NULL;
 	r->value = NULL;
 	r->token = NULL;
+	r->law = NULL;
 	r->cut = NULL;
 }
 

@@ -40,6 +40,8 @@ enum request_kind {
 	RQ_FREE,         /* the screen will not look at node and below any more */
 };
 
+enum law { LAW_X_THETA, LAW_Q_0T, LAW_PSI /* the coming step */, LAW_COUNT };
+
 enum paint { PAINT_CONFIDENCE /* prob of the token now: x_theta at it */, PAINT_ENTROPY, PAINT_ARGMAX /* tokens */ };
 
 struct edit {
@@ -55,6 +57,8 @@ struct request {
 	struct recipe recipe;            /* what the step follows; equal to the leg's: that leg goes on */
 	int count;                       /* RQ_STEP: steps; INT_MAX: to the end */
 	int sample, pos;                 /* RQ_INSPECT */
+	int n_also, also[2];             /* RQ_INSPECT: more positions of that sample (the other channels of a pixel) */
+	bool laws;                       /* RQ_INSPECT: whole distributions too */
 	enum paint paint;
 	bool compute;                    /* RQ_PREVIEW, INSPECT, PAINT: compute features if not kept */
 	bool flat;                       /* RQ_STEP: keep the first and the last state only; no other is looked at.
@@ -80,6 +84,8 @@ struct report {
 	struct step_counts *each;
 	struct state preview;            /* PREVIEW: the state; owned by the report */
 	struct look look;                /* INSPECT */
+	struct look also[2];             /* INSPECT: of request.also */
+	double *law;                     /* INSPECT with `laws`: [1 + n_also][LAW_COUNT][V], owned */
 	int sample, pos;
 	enum paint paint;
 	float *value;                    /* PAINT: [S*L], owned */

@@ -94,31 +94,56 @@ look_setup_done(struct look_setup *l)
 		leg_free(l->leg);
 }
 
+/* One of the positions of a request, k-th of its looks; w: its features. */
+static enum status
+inspect_one(struct sampler *s, struct pending *p, const struct look_setup *l, int n_want, const struct feat_want *w, int k,
+            struct error *e)
+{
+	struct report *out = &p->final->report;
+	int pos = k ? p->r.also[k - 1] : p->r.pos;
+	size_t V = (size_t)l->m->V, at = w[0].len > 0 ? 0 : (size_t)pos * (size_t)l->m->F;
+	double *law = out->law ? out->law + (size_t)k * LAW_COUNT * V : NULL;
+
+	return look_at(l->m, l->leg, p->r.node->step, &s->in[s->depth], p->r.sample, pos, w[0].feat + at,
+	               n_want > 1 ? w[1].feat + at : NULL, k ? &out->also[k - 1] : &out->look,
+	               law ? law + LAW_X_THETA * V : NULL, NULL, law ? law + LAW_Q_0T * V : NULL, law ? law + LAW_PSI * V : NULL,
+	               serve_cancel(s), e);
+}
+
+static enum status
+inspect_valid(const struct sampler *s, const struct request *r, struct error *e)
+{
+	bool ok = r->sample >= 0 && r->sample < s->S && r->pos >= 0 && r->pos < s->L && r->n_also >= 0 && r->n_also <= 2;
+
+	for (int i = 0; ok && i < r->n_also; i++)
+		ok = r->also[i] >= 0 && r->also[i] < s->L;
+	return ok ? ST_OK : error_set(e, ST_USAGE, "no position %d in sample %d", r->pos, r->sample);
+}
+
 enum status
 serve_inspect(struct sampler *s, struct pending *p, bool *missing, struct error *e)
 {
-	struct state *st = &s->in[s->depth];
 	struct look_setup l;
 	struct feat_want w[2];
-	enum status rc;
+	enum status rc = inspect_valid(s, &p->r, e);
 
-	if (p->r.sample < 0 || p->r.sample >= s->S || p->r.pos < 0 || p->r.pos >= s->L)
-		return error_set(e, ST_USAGE, "no position %d in sample %d", p->r.pos, p->r.sample);
-	if ((rc = look_setup(s, p, &l, e)) != ST_OK)
+	if (rc != ST_OK || (rc = look_setup(s, p, &l, e)) != ST_OK)
 		return rc;
 	struct features f = serve_features(s, l.m, p->r.compute, false);
-	int k = features_wants(l.m, &p->r.recipe, l.t, st, p->r.sample, p->r.pos, w);
+	int k = features_wants(l.m, &p->r.recipe, l.t, &s->in[s->depth], p->r.sample, p->r.pos, w);
 	if (k == 0)
 		rc = error_set(e, ST_USAGE, "the first token of a causal model is given");
 	else
 		rc = features_get(&f, k, w, serve_cancel(s), e);
 	*missing = f.missing;
-	if (rc == ST_OK) {
-		size_t at = w[0].len > 0 ? 0 : (size_t)p->r.pos * (size_t)l.m->F;
-		rc = look_at(l.m, l.leg, p->r.node->step, st, p->r.sample, p->r.pos, w[0].feat + at,
-		             k > 1 ? w[1].feat + at : NULL, &p->final->report.look, NULL, NULL, NULL, NULL,
-		             serve_cancel(s), e);
+	if (rc == ST_OK && p->r.laws) {
+		size_t n = (size_t)(1 + p->r.n_also) * LAW_COUNT;
+		p->final->report.law = mem_calloc(n * (size_t)l.m->V, sizeof(double));
+		if (!p->final->report.law)
+			rc = error_set(e, ST_MEMORY, "out of memory for a look");
 	}
+	for (int i = 0; i <= p->r.n_also && rc == ST_OK; i++)
+		rc = inspect_one(s, p, &l, k, w, i, e);
 	features_done(&f);
 	look_setup_done(&l);
 	return rc;
