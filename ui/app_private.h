@@ -160,8 +160,10 @@ int play_steps(struct app *a);                               /* the steps of one
 /* labels.c: classes by name */
 const char *label_name(const struct app *a, int label);      /* NULL: it has none */
 bool label_find(const struct app *a, const char *name, char out[16]);  /* its number, as a knob takes it */
-void label_words(const struct app *a, int sample, char *buf, size_t size);  /* "3 cat", of a sample; "" without classes */
-void knob_words(const struct app *a, const char *knob, const struct recipe *r, char *buf, size_t size);   /* value shown */
+/* "3 cat", of a sample; "" without classes */
+void label_words(const struct app *a, int sample, char *buf, size_t size);
+/* value shown */
+void knob_words(const struct app *a, const char *knob, const struct recipe *r, char *buf, size_t size);
 
 /* header.c: first and last line */
 void header_describe(struct app *a);                         /* once: family, size, L, V */

@@ -302,7 +302,8 @@ canvas_halves(struct canvas *c, struct rect r, int x, int y, uint32_t upper, uin
 	if (!row)
 		return;
 	untear(row, c->w, x);
-	row[x] = (struct cell){ .ch = { 0x2580 }, .style = STYLE_TEXT, .width = 1, .fg = CELL_RGB | upper, .bg = CELL_RGB | lower };
+	row[x] = (struct cell){ .ch = { 0x2580 }, .style = STYLE_TEXT, .width = 1, .fg = CELL_RGB | upper,
+		.bg = CELL_RGB | lower };
 }
 
 struct rect

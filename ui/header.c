@@ -120,7 +120,8 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 	}
 	snprintf(w[6].text, sizeof w[6].text, "seed %llu", (unsigned long long)a->recipe.seed);
 	if (p->S > 1 || a->recipe.first)
-		snprintf(w[7].text, sizeof w[7].text, "%s %d", a->side ? "picture" : "sample", a->recipe.first + a->cursor.sample + 1);
+		snprintf(w[7].text, sizeof w[7].text, "%s %d", a->side ? "picture" : "sample",
+			a->recipe.first + a->cursor.sample + 1);
 	if (n && a->side)
 		label_words(a, a->cursor.sample, label, sizeof label);
 	if (*label)

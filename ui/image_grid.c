@@ -63,7 +63,8 @@ image_grid_make(const struct picture_device *d, int side, int S, int sample, str
 	int with = best_columns(d, side, S, area, true, &with_cols);
 	int without = best_columns(d, side, S, area, false, &without_cols);
 
-	*g = (struct image_grid){ .area = area, .n = S, .caption = with == without || (with > 2 && with + 1 >= without) };
+	*g = (struct image_grid){ .area = area, .n = S,
+		.caption = with == without || (with > 2 && with + 1 >= without) };
 	g->zoom = g->caption ? with : without;
 	g->cols = g->caption ? with_cols : without_cols;
 	if (g->zoom)
@@ -81,7 +82,8 @@ image_grid_at(const struct image_grid *g, int sample)
 {
 	int k = sample - g->first, slot_h = g->tile_h + g->caption;
 	/* what is left over stands between them, at most a few cells */
-	int gap_x = (g->area.w - g->cols * (g->tile_w + 1)) / (g->cols + 1), gap_y = (g->area.h - g->rows * slot_h) / (g->rows + 1);
+	int gap_x = (g->area.w - g->cols * (g->tile_w + 1)) / (g->cols + 1),
+	    gap_y = (g->area.h - g->rows * slot_h) / (g->rows + 1);
 
 	gap_x = gap_x > 2 ? 2 : gap_x;
 	gap_y = gap_y > 1 ? 1 : gap_y;

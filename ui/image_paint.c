@@ -100,8 +100,8 @@ heat_style(double v)
 static enum cause
 pixel_cause(const struct source *s, const int at[3])
 {
-	static const enum cause order[] = { CAUSE_EDIT, CAUSE_CORR_NOISE, CAUSE_REMASK, CAUSE_CORR, CAUSE_PRED_NOISE, CAUSE_PRED,
-		CAUSE_REMOVAL };
+	static const enum cause order[] = { CAUSE_EDIT, CAUSE_CORR_NOISE, CAUSE_REMASK, CAUSE_CORR, CAUSE_PRED_NOISE,
+		CAUSE_PRED, CAUSE_REMOVAL };
 
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
 		for (int k = 0; k < 3; k++)

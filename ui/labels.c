@@ -45,7 +45,8 @@ void
 label_words(const struct app *a, int sample, char *buf, size_t size)
 {
 	const struct recipe *r = a->cursor.node && a->cursor.node->on ? &a->cursor.node->on->r : &a->recipe;
-	int label = r->label == LABEL_ROWS && a->model->classes > 0 ? (r->first + sample) % a->model->classes : r->label;
+	int label =
+		r->label == LABEL_ROWS && a->model->classes > 0 ? (r->first + sample) % a->model->classes : r->label;
 
 	*buf = 0;
 	if (a->model->classes > 0)

@@ -134,7 +134,8 @@ put_ramp(struct canvas *c, struct rect r, int x, int y, const struct picture *p)
 			enum style s = STYLE_TEXT;
 
 			if (p->style && p->zoom > 0) {
-				int k = j / p->zoom * p->w + i / p->zoom, below = (j + 1) / p->zoom * p->w + i / p->zoom;
+				int k = j / p->zoom * p->w + i / p->zoom,
+				    below = (j + 1) / p->zoom * p->w + i / p->zoom;
 
 				s = (enum style)p->style[k];
 				if (s == STYLE_TEXT && j + 1 < h)
@@ -164,7 +165,8 @@ put_tile(struct canvas *c, struct rect r, int x, int y, const struct picture *p)
 			rgb[j * w + i] = p->zoom > 0 ? p->rgb[j * w + i] : colour_at(p, i, j);
 	picture_cells(&s->device, p->w, p->h, p->zoom, &cols, &rows);
 	canvas_tile(c, (struct rect){ r.x + x, r.y + y, cols, rows });
-	s->tile[s->n++] = (struct picture_tile){ { r.x + x, r.y + y, cols, rows }, w, h, p->zoom > 0 ? p->zoom : 1, rgb };
+	s->tile[s->n++] =
+		(struct picture_tile){ { r.x + x, r.y + y, cols, rows }, w, h, p->zoom > 0 ? p->zoom : 1, rgb };
 }
 
 void

@@ -76,7 +76,8 @@ put_key(struct app *a, struct canvas *c, struct rect r, int y)
 
 	if (!p->has_look || p->look_missing || !p->law) {
 		canvas_put(c, r, 0, y, STYLE_DIM,
-		    *p->look_note ? p->look_note : p->look_missing || p->stepping ? "computing what the denoiser says ..." : "...");
+			*p->look_note ? p->look_note :
+			p->look_missing || p->stepping ? "computing what the denoiser says ..." : "...");
 		return;
 	}
 	for (int k = 0; k < LAW_COUNT; k++) {
@@ -185,11 +186,12 @@ put_history(struct app *a, struct canvas *c, struct rect r, int channel, int pos
 		return;
 	tree_history(t, a->cursor.node, i, &age, &times);
 	if (!n || !n->up) {
-		canvas_printf(c, r, 0, 0, STYLE_DIM, a->cursor.node->up ? "%c has not changed yet" : "%c as the run began", "RGB"[channel]);
+		canvas_printf(c, r, 0, 0, STYLE_DIM,
+			a->cursor.node->up ? "%c has not changed yet" : "%c as the run began", "RGB"[channel]);
 		return;
 	}
-	canvas_printf(c, r, 0, 0, STYLE_DIM, "%c changed %d time%s, last at step %d", "RGB"[channel], times, times == 1 ? "" : "s",
-	    n->step);
+	canvas_printf(c, r, 0, 0, STYLE_DIM, "%c changed %d time%s, last at step %d", "RGB"[channel], times,
+		times == 1 ? "" : "s", n->step);
 	for (; n && n->up && y < r.h; n = tree_last_change(t, n->up, i)) {
 		struct state *s = &a->priv->past;
 		enum cause cause;
@@ -197,7 +199,8 @@ put_history(struct app *a, struct canvas *c, struct rect r, int channel, int pos
 		tree_read(t, n, s);
 		cause = (enum cause)s->cause[i];
 		canvas_printf(c, r, 2, y, STYLE_DIM, "step %d", n->step);
-		canvas_char(c, r, 12, y, cause_style(cause), cause_info(cause)->mark ? (unsigned char)cause_info(cause)->mark : ' ');
+		canvas_char(c, r, 12, y, cause_style(cause),
+			cause_info(cause)->mark ? (unsigned char)cause_info(cause)->mark : ' ');
 		if (image_value(a, s->tok[i]) < 0)
 			canvas_put(c, r, 14, y, STYLE_MASK, "mask");
 		else

@@ -163,14 +163,16 @@ put_band(struct bytes *b, const struct image *im, const struct band *band)
 	memset(palette, 0, sizeof palette);
 	for (int i = 0; i < band->n; i++)
 		for (int k = 0; k < 3; k++) /* so that libsixel's own rounding gives the per cent back */
-			palette[3 * i + k] = (unsigned char)(((im->colour[band->reg[i]] >> (16 - 8 * k) & 255) * 255 + 50) / 100);
+			palette[3 * i + k] =
+				(unsigned char)(((im->colour[band->reg[i]] >> (16 - 8 * k) & 255) * 255 + 50) / 100);
 	for (int y = 0; ok && y < H; y++)
 		for (int x = 0; x < W; x++)
 			pixels[(size_t)y * (size_t)W + (size_t)x] = (unsigned char)
 			    (band->index[im->reg[(band->from + y) / im->zoom * im->w + x / im->zoom]] - 1);
 	if (ok) {
 		sixel_dither_set_palette(dither, palette);
-		ok = encode(&raw, W, H, pixels, SIXEL_PIXELFORMAT_PAL8, dither) && raw.p && renumber(b, body(&raw), band);
+		ok = encode(&raw, W, H, pixels, SIXEL_PIXELFORMAT_PAL8, dither) && raw.p &&
+			renumber(b, body(&raw), band);
 	}
 	if (dither)
 		sixel_dither_unref(dither);

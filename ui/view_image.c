@@ -198,7 +198,8 @@ bool
 image_key(struct app *a, const struct key *k, int count)
 {
 	const char *n = k->name;
-	int by = count > 0 ? count : 1, pixel = a->cursor.pos % (a->side * a->side), x = pixel % a->side, y = pixel / a->side;
+	int by = count > 0 ? count : 1, pixel = a->cursor.pos % (a->side * a->side), x = pixel % a->side,
+	    y = pixel / a->side;
 
 	if (strcmp(n, "<Left>") == 0 || strcmp(n, "h") == 0)
 		go_pixel(a, x - by, y);

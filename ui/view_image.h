@@ -19,7 +19,8 @@ struct image_grid {
 };
 
 /* As many of S pictures as stand in area, as large as they can be, `sample` among them. */
-void image_grid_make(const struct picture_device *d, int side, int S, int sample, struct rect area, struct image_grid *g);
+void image_grid_make(const struct picture_device *d, int side, int S, int sample, struct rect area,
+	struct image_grid *g);
 /* The cells of the picture of a sample that is shown. */
 struct rect image_grid_at(const struct image_grid *g, int sample);
 

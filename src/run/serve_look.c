@@ -96,8 +96,8 @@ look_setup_done(struct look_setup *l)
 
 /* One of the positions of a request, k-th of its looks; w: its features. */
 static enum status
-inspect_one(struct sampler *s, struct pending *p, const struct look_setup *l, int n_want, const struct feat_want *w, int k,
-            struct error *e)
+inspect_one(struct sampler *s, struct pending *p, const struct look_setup *l, int n_want, const struct feat_want *w,
+	int k, struct error *e)
 {
 	struct report *out = &p->final->report;
 	int pos = k ? p->r.also[k - 1] : p->r.pos;
@@ -105,15 +105,16 @@ inspect_one(struct sampler *s, struct pending *p, const struct look_setup *l, in
 	double *law = out->law ? out->law + (size_t)k * LAW_COUNT * V : NULL;
 
 	return look_at(l->m, l->leg, p->r.node->step, &s->in[s->depth], p->r.sample, pos, w[0].feat + at,
-	               n_want > 1 ? w[1].feat + at : NULL, k ? &out->also[k - 1] : &out->look,
-	               law ? law + LAW_X_THETA * V : NULL, NULL, law ? law + LAW_Q_0T * V : NULL, law ? law + LAW_PSI * V : NULL,
-	               serve_cancel(s), e);
+		n_want > 1 ? w[1].feat + at : NULL, k ? &out->also[k - 1] : &out->look,
+		law ? law + LAW_X_THETA * V : NULL, NULL, law ? law + LAW_Q_0T * V : NULL,
+		law ? law + LAW_PSI * V : NULL, serve_cancel(s), e);
 }
 
 static enum status
 inspect_valid(const struct sampler *s, const struct request *r, struct error *e)
 {
-	bool ok = r->sample >= 0 && r->sample < s->S && r->pos >= 0 && r->pos < s->L && r->n_also >= 0 && r->n_also <= 2;
+	bool ok =
+		r->sample >= 0 && r->sample < s->S && r->pos >= 0 && r->pos < s->L && r->n_also >= 0 && r->n_also <= 2;
 
 	for (int i = 0; ok && i < r->n_also; i++)
 		ok = r->also[i] >= 0 && r->also[i] < s->L;
