@@ -14,4 +14,7 @@ TESTS += tests/test_adam
 check_PROGRAMS += tests/test_data_sudoku
 tests_test_data_sudoku_SOURCES = tests/test_data_sudoku.c tests/chi_square.h
 TESTS += tests/test_data_sudoku
+check_PROGRAMS += tests/test_data_text
+tests_test_data_text_SOURCES = tests/test_data_text.c tests/text_util.h
+TESTS += tests/test_data_text
 EXTRA_DIST += tests/golden/training

@@ -2,7 +2,9 @@ libpsiview_a_SOURCES += \
 	src/train/adam.h src/train/adam.c \
 	src/train/curriculum.h src/train/curriculum.c \
 	src/train/data_sudoku.h src/train/data_sudoku.c \
+	src/train/data_text.h src/train/data_text.c \
 	src/train/loss.h src/train/loss_body.h src/train/loss.c \
 	src/train/normal.h src/train/normal.c \
 	src/train/operator.h src/train/operator.c \
+	src/train/spool.h src/train/spool.c \
 	src/train/time.h src/train/time.c
