@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "run/open.h"
 #include "run/tokenizer.h"
 #include "text_util.h"
 
@@ -203,6 +204,45 @@ test_checkpoints(const char *golden)
 	free_paths(&files);
 }
 
+/* Causal and ignore_bos models begin with the tokenizer's own [BOS], wherever it stands. */
+static void
+test_bos(const char *golden)
+{
+	struct paths files = { 0 };
+	struct opened *o;
+	struct open_setup setup = { .threads = 1 };
+	char path[200];
+	bool done = false;
+
+	snprintf(path, sizeof path, "%s", file("x/tokenizer.json",
+	    "{\"added_tokens\":[{\"id\":3,\"content\":\"[BOS]\",\"special\":true}],\"pre_tokenizer\":"
+	    "{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},"
+	    "\"merges\":[\"a b\"]}}"));
+	config_override_init(&setup.override);
+	find_files(golden, &files);
+	for (size_t i = 0; i < files.n && !done; i++) {
+		setup.path = files.p[i];
+		setup.tokenizer = NULL;
+		if (!ends_with(setup.path, ".ckpt") || strstr(setup.path, "/hostile/") ||
+		    open_run(&setup, &o, &err) != ST_OK)
+			continue;
+		bool text8 = o->tok && o->tok->kind == TOK_TEXT8;
+		if (text8)
+			CHECK(o->ema->bos == 2, "%s begins with text8's [BOS]", base_name(setup.path));
+		open_done(o);
+		setup.tokenizer = path;
+		done = text8 && CHECK(open_run(&setup, &o, &err) == ST_OK, "opens with another tokenizer");
+		if (done) {
+			CHECK(o->ema->bos == 3, "with that one's [BOS]: %d", o->ema->bos);
+			open_done(o);
+		}
+	}
+	if (!done)
+		check_skip("no text8 checkpoint to open with another tokenizer");
+	file("x/tokenizer.json", NULL);
+	free_paths(&files);
+}
+
 int
 main(void)
 {
@@ -219,6 +259,7 @@ main(void)
 	test_inside();
 	test_around();
 	test_checkpoints(golden ? golden : "tests/golden");
+	test_bos(golden ? golden : "tests/golden");
 	static const char *const made[] = { "data/psiview/tokenizers/small", "data/psiview/tokenizers/lab",
 					    "data/psiview/tokenizers", "data/psiview", "data", "x", "ckpt",
 					    "secret", "" };

@@ -21,7 +21,7 @@ struct model {
 	enum output out;             /* what logits mean */
 	bool subs_masking;           /* OUT_D3PM: the mask's logit is -inf (the other outputs say so themselves) */
 	bool bos_fixed;              /* ignore_bos: position 0 is [BOS], never noised: clamped from the start */
-	int bos;                     /* that token, and the first token of a causal model */
+	int bos;                     /* that token, and the first of a causal model; the tokenizer's where it has one */
 	struct alpha alpha;
 	bool timed;                  /* false: sigma is always 0 */
 	bool has_raw_and_ema;        /* whether weight sets 0 (EMA) and 1 (raw) differ */

@@ -117,6 +117,18 @@ open_models(const struct open_setup *s, struct opened *o, struct error *e)
 	return st;
 }
 
+/* The tokenizer knows its own [BOS]; without one it is guessed from the
+ * vocabulary's size. */
+static void
+adopt_bos(struct opened *o)
+{
+	if (!o->tok || o->tok->bos < 0 || o->tok->bos >= o->ema->V)
+		return;
+	o->ema->bos = o->tok->bos;
+	if (o->raw)
+		o->raw->bos = o->tok->bos;
+}
+
 static enum status
 open_some(const struct open_setup *s, bool all, struct opened **out, struct error *e)
 {
@@ -134,6 +146,8 @@ open_some(const struct open_setup *s, bool all, struct opened **out, struct erro
 		open_done(o);
 		return st;
 	}
+	if (all)
+		adopt_bos(o);
 	*out = o;
 	return ST_OK;
 }
