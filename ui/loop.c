@@ -20,9 +20,15 @@
 #include "ui/term.h"
 #include "ui/tiles.h"
 
-#define FRAME_S (1. / 40)        /* reports and animation draw no more often; keys draw at once ... */
-#define ANSWERS 3                /* ... and so do the first reports after a key: they are its answer */
-#define ANSWERS_S 5.             /* how long a late answer of the terminal may still come */
+/* A key draws at once.  So do the first reports soon after it: they are its
+ * answer.  Then the screen rests a little: what comes by itself (steps, the
+ * clock of a network call) waits for the next key or the end of the rest, so
+ * that a key's answer is one change and not several. */
+#define FRAME_S (1. / 40)        /* what comes by itself draws no more often */
+#define ANSWER_S .04
+#define ANSWERS 3
+#define REST_S .15
+#define LATE_S 5.                /* how long a late answer of the terminal may still come */
 
 struct loop {
 	struct app *app;
@@ -219,6 +225,15 @@ sooner(double a, double b)
 	return a < 0 ? b : b < 0 || a < b ? a : b;
 }
 
+/* When the next frame may be drawn. */
+static double
+frame_due(const struct loop *l)
+{
+	double frame = l->drawn + FRAME_S, rest = l->typed + REST_S;
+
+	return l->urgent ? 0 : frame > rest ? frame : rest;
+}
+
 /* Milliseconds to wait at most; -1: for ever. */
 static int
 timeout(struct loop *l, double now)
@@ -228,7 +243,7 @@ timeout(struct loop *l, double now)
 
 	wait = sooner(wait, script_due(l->script, l->app, now));
 	if (l->dirty && !tiles_waiting(l->tiles))
-		wait = sooner(wait, l->drawn + FRAME_S > now ? l->drawn + FRAME_S - now : 0);
+		wait = sooner(wait, frame_due(l) > now ? frame_due(l) - now : 0);
 	if (rest >= 0)
 		wait = sooner(wait, l->typed + rest / 1e3 > now ? l->typed + rest / 1e3 - now : 0);
 	if (wait < 0)
@@ -266,7 +281,7 @@ turn(struct loop *l)
 	if (f[2].revents) {
 		app_reports(l->app);
 		l->dirty = true;
-		if (l->answers > 0) {
+		if (l->answers > 0 && now - l->typed < ANSWER_S) {
 			l->answers--;
 			l->urgent = true;
 		}
@@ -275,11 +290,11 @@ turn(struct loop *l)
 		l->dirty = true;
 	if (script_run(l->script, l->app, now))
 		l->dirty = true;
-	if (now - l->started > ANSWERS_S)
+	if (now - l->started > LATE_S)
 		l->input.expecting = false;
 	if (!tiles_waiting(l->tiles) || l->app->suspend) /* what it sends must not end up in an image */
 		fulfil(l);
-	if (l->dirty && !tiles_waiting(l->tiles) && (l->urgent || now - l->drawn >= FRAME_S))
+	if (l->dirty && !tiles_waiting(l->tiles) && now >= frame_due(l))
 		draw(l, now);
 }
 

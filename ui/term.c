@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <term.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -24,6 +25,7 @@ struct terminal {
 	struct tty *tty;
 	FILE *out;
 	SCREEN *screen;
+	int frame;               /* a file in memory that a frame goes to first; -1: none */
 	bool talks, mouse, away;
 	bool direct;             /* coloured cells are drawn after the text, in 24 bits */
 	struct canvas shown;     /* what the terminal shows */
@@ -174,6 +176,7 @@ term_open(struct tty *tty, const struct term_facts *f, struct input *in, struct 
 		return error_set(e, ST_MEMORY, "out of memory");
 	t->tty = tty;
 	t->talks = f->talks;
+	t->frame = memfd_create("frame", MFD_CLOEXEC);
 	fd = dup(tty->out);
 	t->out = fd < 0 ? NULL : fdopen(fd, "w");
 	enum status st = tty_signals(tty, e); /* before newterm, which then leaves them alone */
@@ -211,6 +214,8 @@ term_close(struct terminal *t)
 	}
 	if (t->out)
 		fclose(t->out);
+	if (t->frame >= 0)
+		close(t->frame);
 	canvas_done(&t->shown);
 	free(t->row);
 	free(t);
@@ -386,6 +391,34 @@ place_cursor(const struct canvas *c)
 	}
 }
 
+/* Curses writes a frame in dozens of pieces, between which a busy machine may
+ * let us wait.  So its descriptor leads to memory until the frame is complete. */
+static void
+frame_begin(struct terminal *t)
+{
+	if (t->frame >= 0 && (ftruncate(t->frame, 0) < 0 || lseek(t->frame, 0, SEEK_SET) < 0 ||
+	    dup2(t->frame, fileno(t->out)) < 0)) {
+		close(t->frame);
+		t->frame = -1;
+	}
+}
+
+static void
+frame_end(struct terminal *t)
+{
+	if (t->frame < 0)
+		return;
+	off_t n = lseek(t->frame, 0, SEEK_CUR);
+	dup2(t->tty->out, fileno(t->out));
+	if (n <= 0)
+		return;
+	void *bytes = mmap(NULL, (size_t)n, PROT_READ, MAP_SHARED, t->frame, 0);
+	if (bytes == MAP_FAILED)
+		return;
+	tty_write(t->tty, bytes, (size_t)n);
+	munmap(bytes, (size_t)n);
+}
+
 void
 term_draw(struct terminal *t, const struct canvas *c, bool all)
 {
@@ -409,9 +442,11 @@ term_draw(struct terminal *t, const struct canvas *c, bool all)
 		draw_row(t, c, y);
 		memcpy(t->shown.cell + at, c->cell + at, bytes);
 	}
+	frame_begin(t);
 	place_cursor(c);
 	wnoutrefresh(stdscr);
 	doupdate();
+	frame_end(t);
 	if (t->after)
 		t->after(t->after_arg, t->tty, c, all);
 }
