@@ -34,7 +34,7 @@ put_file(const char *name, const char *text, size_t bytes)
 static char *
 long_text(size_t bytes)
 {
-	static const char *const word[] = { "the", " ", "  ", "\n", "\n\n", " it's", "Na\xc3\xafve ", 
+	static const char *const word[] = { "the", " ", "  ", "\n", "\n\n", " it's", "Na\xc3\xafve ",
 		"\xe6\xbc\xa2\xe5\xad\x97", " 1984", ", ", "don't ", "\t", " unbelievable", "... ", " a", " b" };
 	char *s = malloc(bytes + 32);
 	size_t n = 0;

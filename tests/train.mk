@@ -17,4 +17,7 @@ TESTS += tests/test_data_sudoku
 check_PROGRAMS += tests/test_data_text
 tests_test_data_text_SOURCES = tests/test_data_text.c tests/text_util.h
 TESTS += tests/test_data_text
+check_PROGRAMS += tests/test_data_image
+tests_test_data_image_SOURCES = tests/test_data_image.c
+TESTS += tests/test_data_image
 EXTRA_DIST += tests/golden/training

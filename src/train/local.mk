@@ -1,6 +1,7 @@
 libpsiview_a_SOURCES += \
 	src/train/adam.h src/train/adam.c \
 	src/train/curriculum.h src/train/curriculum.c \
+	src/train/data_image.h src/train/data_image.c \
 	src/train/data_sudoku.h src/train/data_sudoku.c \
 	src/train/data_text.h src/train/data_text.c \
 	src/train/loss.h src/train/loss_body.h src/train/loss.c \
