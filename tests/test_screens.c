@@ -7,6 +7,7 @@
 #include "tests/check.h"
 
 #include "tests/app_util.h"
+#include "tests/screen_golden.h"
 
 #define UNIFORM false
 #define MASKED true
@@ -62,51 +63,6 @@ static const struct {
 	{ "small-10x3", UNIFORM, NULL, "", NULL, 10, 3, ASCII },
 };
 
-static char *
-read_all(const char *path)
-{
-	char *text = NULL;
-	size_t bytes = 0;
-	FILE *f = fopen(path, "r"), *out;
-	int ch;
-
-	if (!f)
-		return NULL;
-	out = open_memstream(&text, &bytes);
-	while ((ch = getc(f)) != EOF)
-		putc(ch, out);
-	fclose(f);
-	fclose(out);
-	return text;
-}
-
-static bool
-write_all(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	if (!f)
-		return false;
-	fputs(text, f);
-	return fclose(f) == 0;
-}
-
-/* The first line that differs, as comments. */
-static void
-explain(const char *want, const char *got)
-{
-	for (int line = 1; *want || *got; line++) {
-		int n = (int)strcspn(want, "\n"), m = (int)strcspn(got, "\n");
-
-		if (n != m || memcmp(want, got, (size_t)n) != 0) {
-			printf("# line %d\n# want: %.*s\n# got:  %.*s\n", line, n, want, m, got);
-			return;
-		}
-		want += n + (want[n] != 0);
-		got += m + (got[m] != 0);
-	}
-}
-
 int
 main(void)
 {
@@ -116,7 +72,7 @@ main(void)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct bench b;
 		struct error e = { 0 };
-		char path[500], *got, *want;
+		char path[500], *got;
 		bool ok = bench_open(&b, cases[i].masked, cases[i].recipe);
 
 		if (!CHECK(ok, "%s: opens", cases[i].name))
@@ -131,16 +87,8 @@ main(void)
 			printf("# %s\n", *e.msg ? e.msg : "it did not come to rest");
 		got = screen(&b, cases[i].w, cases[i].h, cases[i].utf8, true);
 		snprintf(path, sizeof path, "%s/tests/golden/screens/%s.txt", src ? src : ".", cases[i].name);
-		if (write) {
-			CHECK(ok && write_all(path, got), "%s: written", cases[i].name);
-		} else {
-			want = read_all(path);
-			ok = ok && want && got && strcmp(want, got) == 0;
-			CHECK(ok, "%s", cases[i].name);
-			if (!ok)
-				explain(want ? want : "", got ? got : "");
-			free(want);
-		}
+		ok = screen_golden(path, got, write) && ok;
+		CHECK(ok, "%s", cases[i].name);
 		free(got);
 		bench_close(&b);
 	}

@@ -11,13 +11,14 @@ check_PROGRAMS += tests/test_page
 tests_test_page_SOURCES = tests/test_page.c tests/app_util.h
 TESTS += tests/test_page
 check_PROGRAMS += tests/test_screens
-tests_test_screens_SOURCES = tests/test_screens.c tests/app_util.h
+tests_test_screens_SOURCES = tests/test_screens.c tests/app_util.h tests/screen_golden.h
 TESTS += tests/test_screens
 EXTRA_DIST += tests/golden/screens
 # Golden screens anew, after a change that was meant.
 .PHONY: update-screens
-update-screens: tests/test_screens$(EXEEXT)
+update-screens: tests/test_screens$(EXEEXT) tests/test_image$(EXEEXT)
 	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_screens$(EXEEXT)
+	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_image$(EXEEXT)
 check_PROGRAMS += tests/term_host
 tests_term_host_SOURCES = tests/term_host.c tests/app_util.h
 check_PROGRAMS += tests/test_term
@@ -25,3 +26,9 @@ tests_test_term_SOURCES = tests/test_term.c tests/pty.c tests/pty.h
 TESTS += tests/test_term
 EXTRA_DIST += tests/plain.sh
 TESTS += tests/plain.sh
+check_PROGRAMS += tests/test_picture
+tests_test_picture_SOURCES = tests/test_picture.c tests/sixel_decode.h
+TESTS += tests/test_picture
+check_PROGRAMS += tests/test_image
+tests_test_image_SOURCES = tests/test_image.c tests/app_util.h tests/screen_golden.h
+TESTS += tests/test_image

@@ -238,7 +238,7 @@ static do_fn *const does[CMD_COUNT] = {
 	[CMD_PREV_HIT] = do_prev_hit, [CMD_UNDO] = do_undo, [CMD_REDO] = do_redo, [CMD_TREE] = do_tree,
 	[CMD_COLOUR] = do_colour, [CMD_SET] = do_set, [CMD_SEED] = do_seed, [CMD_SAMPLE] = do_sample,
 	[CMD_WEIGHTS] = do_weights, [CMD_PRESET] = do_preset, [CMD_RECIPE] = do_recipe, [CMD_LABEL] = do_label,
-	[CMD_LAYOUT] = do_layout, [CMD_VIEW] = do_view, [CMD_FOCUS] = do_focus, [CMD_FOCUS_BACK] = do_focus_back,
+	[CMD_LAYOUT] = do_layout, [CMD_REVEAL] = do_reveal, [CMD_VIEW] = do_view, [CMD_FOCUS] = do_focus, [CMD_FOCUS_BACK] = do_focus_back,
 	[CMD_INSPECT] = do_inspect, [CMD_MENU] = do_menu, [CMD_HELP] = do_help, [CMD_COMMAND] = do_command,
 	[CMD_COPY] = do_copy, [CMD_WRITE] = do_write, [CMD_REDRAW] = do_redraw, [CMD_SUSPEND] = do_suspend,
 	[CMD_RESTART] = do_restart, [CMD_MOUSE] = do_mouse, [CMD_THEME] = do_theme, [CMD_SELECT] = do_select,

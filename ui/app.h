@@ -69,6 +69,7 @@ struct app {
 	struct popup popup;          /* draw NULL: none */
 	bool playing; double play_rate;      /* steps a second */
 	bool grid_layout, quit;
+	bool reveal_by_confidence;   /* pictures: not row by row */
 	/* Wishes for the terminal loop, which fulfils and clears them. */
 	bool redraw, suspend;        /* redraw: everything is sent anew */
 	char *copy;                  /* text for the clipboard (OSC 52); free() it */

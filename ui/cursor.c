@@ -218,7 +218,7 @@ cursor_at_end(const struct app *a)
 /* --- what the pane shows --- */
 
 /* 0 predictor, 1 corrector, 2 the rest, -1: untouched. */
-static int
+int
 reveal_group(const struct app_private *p, size_t i)
 {
 	switch ((enum cause)p->now.cause[i]) {
@@ -258,6 +258,7 @@ find_touched(struct app *a)
 				p->rank[i] = p->n_touched;
 				p->touched[p->n_touched++] = i;
 			}
+	reveal_order(a);
 }
 
 static void

@@ -79,7 +79,7 @@ knobs_said(struct app *a, const char *name)
 	const struct knob *k = recipe_knob_find(name);
 	char value[64];
 
-	recipe_get(&a->recipe, name, value, sizeof value);
+	knob_words(a, name, &a->recipe, value, sizeof value);
 	if (!k)
 		return;
 	if (!a->priv->held)
@@ -94,7 +94,7 @@ knobs_said(struct app *a, const char *name)
 enum status
 do_set(struct app *a, const char *args, struct error *e)
 {
-	char line[160], *value;
+	char line[160], class[16], *value;
 	struct recipe r = a->recipe;
 	enum status st;
 
@@ -113,6 +113,8 @@ do_set(struct app *a, const char *args, struct error *e)
 		app_say(a, false, "%s is %s: %s", line, now, recipe_knob_find(line)->help);
 		return ST_OK;
 	}
+	if (strcmp(line, "label") == 0 && label_find(a, value, class))
+		value = class;
 	st = recipe_set(&r, line, value, e);
 	if (!st)
 		st = knobs_take(a, &r, e);

@@ -81,6 +81,23 @@ do_layout(struct app *a, const char *args, struct error *e)
 }
 
 enum status
+do_reveal(struct app *a, const char *args, struct error *e)
+{
+	char buf[32];
+
+	args_trim(args, buf, sizeof buf);
+	if (!a->side)
+		return error_set(e, ST_USAGE, "texts are revealed token by token");
+	if (*buf && strcmp(buf, "rows") != 0 && strcmp(buf, "confidence") != 0)
+		return error_set(e, ST_USAGE, "a step is revealed by 'rows' or by 'confidence'");
+	a->reveal_by_confidence = *buf ? *buf == 'c' : !a->reveal_by_confidence;
+	if (a->cursor.node)
+		cursor_refresh(a);
+	app_say(a, false, "a step is revealed by %s", a->reveal_by_confidence ? "confidence" : "rows");
+	return ST_OK;
+}
+
+enum status
 do_view(struct app *a, const char *args, struct error *e)
 {
 	char buf[32];

@@ -151,8 +151,8 @@ reveal_first(struct app *a)
 		app_say(a, false, "step %d touched no position of this sample", a->cursor.node->step);
 		return;
 	}
-	cursor_reveal(a, 1);
-	reveal_said(a, 1);
+	cursor_reveal(a, reveal_next(a, 0));
+	reveal_said(a, reveal_next(a, 0));
 }
 
 static enum status
@@ -162,7 +162,7 @@ next_token(struct app *a, struct error *e)
 	int k = a->cursor.reveal;
 
 	if (k >= 0) {
-		k++;
+		k = reveal_next(a, k);
 		cursor_reveal(a, k);
 		reveal_said(a, k);
 		return ST_OK;
@@ -186,9 +186,10 @@ prev_token(struct app *a, struct error *e)
 	struct app_private *p = a->priv;
 	int k = a->cursor.reveal >= 0 ? a->cursor.reveal : p->n_touched;
 
-	if (k > 1) {
-		cursor_reveal(a, k - 1);
-		reveal_said(a, k - 1);
+	k = reveal_prev(a, k);
+	if (k > 0) {
+		cursor_reveal(a, k);
+		reveal_said(a, k);
 		return ST_OK;
 	}
 	return backward(a, 1, e);

@@ -50,6 +50,7 @@ libpsiview_a_SOURCES += \
 	ui/plot.c \
 	ui/plot.h \
 	ui/reports.c \
+	ui/reveal.c \
 	ui/timeline.c \
 	ui/image_grid.c \
 	ui/image_paint.c \

@@ -68,10 +68,13 @@ mark_cursor(const struct app *a, struct canvas *c, const struct image_page *p, s
 {
 	int pixel = a->cursor.pos % (a->side * a->side), x, y;
 	enum style s = a->focus == FOCUS_SAMPLE ? STYLE_KEY : STYLE_DIM;
+	const struct cell *above;
 
 	picture_cell_of(&p->device, p->grid.zoom, pixel % a->side, pixel / a->side, &x, &y);
 	canvas_char(c, canvas_all(c), at.x - 1, at.y + y, s, c->utf8 ? 0x25b8 : '>');
-	if (p->grid.caption || at.y <= p->grid.area.y)
+	/* not over the pane's title, nor over another picture */
+	above = &c->cell[(at.y - 1) * c->w + at.x + x];
+	if (p->grid.caption || above->ch[0] == 0x2500 || above->ch[0] == '-')
 		canvas_char(c, canvas_all(c), at.x + x, at.y - 1, s, c->utf8 ? 0x25be : 'v');
 }
 

@@ -4,12 +4,13 @@
  * Screen thread only.
  */
 #include "ui/app_private.h"
+#include "ui/picture.h"
 
 /* Rows of the parts below the panes, by the height of the view. */
 struct rows { int plot, status, inspector; };
 
 static struct rows
-rows_for(const struct app *a, struct rect r)
+rows_for(const struct app *a, struct rect r, bool images)
 {
 	struct rows n = { .plot = 1, .status = 1, .inspector = 0 };
 
@@ -25,7 +26,7 @@ rows_for(const struct app *a, struct rect r)
 		n.plot = 5;
 	if (r.h >= 52)
 		n.plot = 7;
-	if (a->side && r.h < 28) /* a picture wants its rows more */
+	if (a->side && r.h < (images ? 28 : 48)) /* pictures want the rows more, above all where a row is two pixels */
 		n.plot = n.status = 1;
 	if (r.w >= 72)
 		n.inspector = r.w >= 180 ? 60 : r.w >= 140 ? 48 : r.w >= 100 ? 40 : 32;
@@ -35,7 +36,7 @@ rows_for(const struct app *a, struct rect r)
 static void
 draw(struct app *a, struct canvas *c, struct rect r)
 {
-	struct rows n = rows_for(a, r);
+	struct rows n = rows_for(a, r, picture_device_of(c).kind == PICTURE_SIXEL);
 	int below = n.plot + n.status + 1, y = r.y + r.h - below;
 	struct rect panes = { r.x, r.y, r.w, r.h - below };
 

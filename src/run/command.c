@@ -51,9 +51,12 @@ const struct command command_list[CMD_COUNT] = {
 	[CMD_PRESET] = { CMD_PRESET, "preset", "", "NAME", "preset", "all knobs as in a published setting", C },
 	[CMD_RECIPE] = { CMD_RECIPE, "recipe", "", "[LINE]", NULL,
 	    "show the recipe line, or take all knobs from one", C },
-	[CMD_LABEL] = { CMD_LABEL, "label", "", "CLASS", NULL, "class to sample (a number, none or rows)", C },
+	[CMD_LABEL] = { CMD_LABEL, "label", "", "CLASS",
+	    "none|rows|airplane|automobile|bird|cat|deer|dog|frog|horse|ship|truck", "class to sample (its name or number, none or rows)", C },
 	[CMD_LAYOUT] = { CMD_LAYOUT, "layout", "", "flow|grid", "flow|grid",
 	    "running text, or one fixed cell per token", L },
+	[CMD_REVEAL] = { CMD_REVEAL, "reveal", "", "rows|confidence", "rows|confidence",
+	    "pictures: which values of a step \".\" shows together", L },
 	[CMD_VIEW] = { CMD_VIEW, "view", "<A-1> <A-2> <A-3> <A-4> <A-5> <A-6> <A-7> <A-8> "
 	    "<F1> <F2> <F3> <F4> <F5> <F6> <F7> <F8>", "NAME", "view", "another view", L },
 	[CMD_FOCUS] = { CMD_FOCUS, "focus", "<Tab>", "[sample|knobs|timeline]", "sample|knobs|timeline",
