@@ -58,8 +58,18 @@ refuse_file(struct opener *o)
 	const char *seems = seems_file(&o->p->map);
 
 	if (seems)
-		return error_set(o->e, ST_CKPT, "cannot be read: it is %s", seems);
-	return error_set(o->e, ST_CKPT, "not a checkpoint of any format that psiview reads");
+		return error_set(o->e, ST_CKPT, "cannot be read: it is %s; " SUPPORTED, seems);
+	return error_set(o->e, ST_CKPT, "not a checkpoint of any format that psiview reads; " SUPPORTED);
+}
+
+/* A zip: of torch.save, else say whose it seems to be. */
+static enum status
+open_zip(struct opener *o)
+{
+	enum status st = open_torch(o);
+	const char *seems = st == ST_CKPT ? seems_zip(&o->p->map) : NULL;
+
+	return seems ? error_set(o->e, ST_CKPT, "cannot be read: it is %s; " SUPPORTED, seems) : st;
 }
 
 static enum status
@@ -74,7 +84,7 @@ open_file(struct opener *o, const char *path)
 		return error_set(o->e, ST_MEMORY, "out of memory");
 	if (zip_seems(&o->p->map)) {
 		o->c->file_bytes = o->p->map.bytes;
-		return open_torch(o);
+		return open_zip(o);
 	}
 	if (json_of_folder(&o->p->map)) {
 		map_done(&o->p->map);

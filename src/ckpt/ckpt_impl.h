@@ -57,10 +57,14 @@ enum status open_tokenizer(struct opener *o, const struct pickle *p, pk v);
 /* Read the fields of dir/config.json, if there is one. */
 enum status read_config_json(struct opener *o, const char *dir);
 
+#define SUPPORTED "psiview opens discrete diffusion models (Lightning .ckpt; Hugging Face duo, mdlm, udlm; GPT-2)"
+
 /* The error for a file that is no checkpoint, o->p->map. */
 enum status refuse_file(struct opener *o);
 /* One line about what a file or a list of names seems to be; NULL: no idea. */
 const char *seems_file(const struct map *m);
+/* The same for a zip that torch.save did not write. */
+const char *seems_zip(const struct map *m);
 const char *seems_names(const char *const *names, size_t n);
 
 #endif

@@ -109,7 +109,7 @@ find_backbone(struct config *c, const struct tensor_list *l, struct error *e)
 		    c->backbone_name, backbone_name(is));
 	if (is == BACKBONE_UNKNOWN && says == BACKBONE_UNKNOWN)
 		return error_set(e, ST_CKPT, "no network that psiview knows (no tensor vocab_embed.embedding, "
-		    "input_conv.weight or wte.weight)");
+		    "input_conv.weight or wte.weight): duo, mdlm, sedd, d3pm, ar, GPT-2 are supported");
 	c->backbone = is != BACKBONE_UNKNOWN ? is : says;
 	return ST_OK;
 }

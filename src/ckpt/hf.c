@@ -147,7 +147,8 @@ collect(struct opener *o)
 	enum status st = sort_tensors(o, names, n);
 	seems = seems_names(names, n);
 	if (!st && seems && !list_find(&o->p->raw, "vocab_embed.embedding"))
-		st = error_set(o->e, ST_CKPT, "not a discrete diffusion model: the names are those of %s", seems);
+		st = error_set(o->e, ST_CKPT, "not a discrete diffusion model: the names are those of %s; " SUPPORTED,
+		    seems);
 	free(names);
 	return st;
 }
@@ -327,6 +328,8 @@ open_folder(struct opener *o, const char *dir)
 
 	if (!name)
 		return open_sharded(o, dir);
+	if (!exists(dir, name) && exists(dir, "model_index.json"))
+		return error_set(o->e, ST_CKPT, "a folder of diffusers (Stable Diffusion and the like); " SUPPORTED);
 	if (!exists(dir, name))
 		return error_set(o->e, ST_CKPT, "a folder without model.safetensors, %s or pytorch_model.bin", INDEX);
 	char *path = mem_printf("%s/%s", dir, name);

@@ -77,12 +77,13 @@ read_state_dict(struct opener *o, struct torch_file *f, pk dict, bool plain)
 		return st;
 	struct prefix prefix = prefix_of(names, n);
 	st = add_tensors(o, f, dict, names, &prefix);
-	if (!st && (!o->p->raw.n || (!plain && !prefix.only))) {
-		const char *seems = seems_names(names, n);
-
-		st = error_set(o->e, ST_CKPT, seems ? "not a discrete diffusion model: the names are those of %s"
-		    : "no tensor in it is called backbone.*: not a discrete diffusion model%s", seems ? seems : "");
-	}
+	const char *seems = seems_names(names, n);
+	if (!st && seems && !list_find(&o->p->raw, "vocab_embed.embedding"))
+		st = error_set(o->e, ST_CKPT, "not a discrete diffusion model: the names are those of %s; " SUPPORTED,
+		    seems);
+	else if (!st && (!o->p->raw.n || (!plain && !prefix.only)))
+		st = error_set(o->e, ST_CKPT, "no tensor in it is called backbone.*: not a discrete diffusion model; "
+		    SUPPORTED);
 	free(names);
 	return st;
 }

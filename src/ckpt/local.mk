@@ -13,6 +13,7 @@ libpsiview_a_SOURCES += \
 	src/ckpt/order.h src/ckpt/order.c \
 	src/ckpt/pickle.h src/ckpt/pickle_impl.h src/ckpt/pickle.c \
 	src/ckpt/safetensors.h src/ckpt/safetensors.c src/ckpt/st_writer.c \
+	src/ckpt/seems.c \
 	src/ckpt/tensor.h src/ckpt/tensor.c \
 	src/ckpt/tok_pickle.c \
 	src/ckpt/torch.h src/ckpt/torch.c \
