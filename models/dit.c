@@ -159,13 +159,11 @@ block(const struct config *c, struct net *net, int b, int h, int cond)
 	return block_ops(c, net, b, h, cond, &p);
 }
 
-/* Final norm (features) and the head. */
+/* The final norm, which makes the features. */
 static void
-output(const struct config *c, struct net *net, int h, int cond)
+final_norm(const struct config *c, struct net *net, int h, int cond, int norm)
 {
-	int d = c->hidden, m = -1, norm = vector(net, d, "output_layer.norm_final.weight");
-	int w = matrix(net, c->vocab, d, "output_layer.linear.weight"),
-	    bias = vector(net, c->vocab, "output_layer.linear.bias");
+	int d = c->hidden, m = -1;
 
 	if (cond >= 0) {
 		int ada = matrix(net, 2 * d, c->cond_dim, "output_layer.adaLN_modulation.weight");
@@ -177,7 +175,13 @@ output(const struct config *c, struct net *net, int h, int cond)
 	op.in[IN_X] = h;
 	modulated(&op, norm, m, 0, d);
 	net->feature = append(net, op, net_value(net, d, false, "feature"));
-	net_append(net, linear(net->feature, w, bias, d, c->vocab, AFTER_NONE));
+}
+
+/* Feature rows times a matrix: the last operation. */
+static void
+head(const struct config *c, struct net *net, int w, int bias)
+{
+	net_append(net, linear(net->feature, w, bias, c->hidden, c->vocab, AFTER_NONE));
 	if (!net->failed)
 		net->op[net->n_op - 1].kind = NET_HEAD;
 }
@@ -201,11 +205,11 @@ check(const struct config *c, struct error *e)
 	return ST_OK;
 }
 
-enum status
-dit_describe(const struct config *c, struct net *net, struct error *e)
+/* Everything but the end; *embedding: its table. */
+static enum status
+blocks(const struct config *c, struct net *net, int *h, int *cond, int *embedding, struct error *e)
 {
 	enum status st = check(c, e);
-	int cond = -1;
 
 	if (st != ST_OK)
 		return st;
@@ -217,14 +221,41 @@ dit_describe(const struct config *c, struct net *net, struct error *e)
 	net->classes = c->label_cond == 1 && !net->causal ? c->classes : 0;
 
 	struct net_op op = net_op_init(NET_EMBED);
-	op.par[PAR_W] = matrix(net, c->vocab, c->hidden, "vocab_embed.embedding");
+	op.par[PAR_W] = *embedding = matrix(net, c->vocab, c->hidden, "vocab_embed.embedding");
 	op.dim[DIM_K] = c->vocab;
 	op.dim[DIM_N] = c->hidden;
-	int h = append(net, op, net_value(net, c->hidden, false, "embedding"));
-	if (!net->causal)
-		cond = condition(c, net);
+	*h = append(net, op, net_value(net, c->hidden, false, "embedding"));
+	*cond = net->causal ? -1 : condition(c, net);
 	for (int b = 0; b < c->n_blocks && !net->failed; b++)
-		h = block(c, net, b, h, cond);
-	output(c, net, h, cond);
+		*h = block(c, net, b, *h, *cond);
+	return ST_OK;
+}
+
+enum status
+dit_describe(const struct config *c, struct net *net, struct error *e)
+{
+	int h, cond, embedding;
+	enum status st = blocks(c, net, &h, &cond, &embedding, e);
+
+	if (st != ST_OK)
+		return st;
+	int norm = vector(net, c->hidden, "output_layer.norm_final.weight");
+	int w = matrix(net, c->vocab, c->hidden, "output_layer.linear.weight"),
+	    bias = vector(net, c->vocab, "output_layer.linear.bias");
+	final_norm(c, net, h, cond, norm);
+	head(c, net, w, bias);
+	return ST_OK;
+}
+
+enum status
+dit_trunk(const struct config *c, struct net *net, struct error *e)
+{
+	int h, cond, embedding;
+	enum status st = blocks(c, net, &h, &cond, &embedding, e);
+
+	if (st != ST_OK)
+		return st;
+	final_norm(c, net, h, cond, vector(net, c->hidden, "output_layer.norm_final.weight"));
+	head(c, net, embedding, -1);
 	return ST_OK;
 }

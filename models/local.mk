@@ -1,4 +1,5 @@
 libpsiview_a_SOURCES += \
+	models/classifier.h models/classifier.c \
 	models/describe.h \
 	models/dit.c \
 	models/gpt2.c \

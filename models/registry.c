@@ -17,7 +17,9 @@ describe(const struct ckpt *c, struct net **out, struct error *e)
 	*out = NULL;
 	if (!net)
 		return error_set(e, ST_MEMORY, "out of memory");
-	if (c->config.backbone == BACKBONE_UNET)
+	if (c->config.algo == ALGO_CLASSIFIER)
+		st = classifier_describe(&c->config, net, e);
+	else if (c->config.backbone == BACKBONE_UNET)
 		st = unet_describe(&c->config, net, e);
 	else if (c->config.backbone != BACKBONE_DIT && c->config.backbone != BACKBONE_GPT2)
 		st = error_set(e, ST_CKPT, "a network of type %s cannot be run yet", backbone_name(c->config.backbone));
@@ -77,6 +79,9 @@ output_of(const struct config *c, enum output *out, struct error *e)
 	case ALGO_SEDD:
 		*out = OUT_SCORE;
 		return ST_OK;
+	case ALGO_CLASSIFIER:
+		return error_set(e, ST_CKPT,
+				 "a classifier, which guides a model but makes nothing itself (--classifier FILE)");
 	default:
 		return error_set(e, ST_CKPT, "algorithm %s cannot be sampled from (--algo NAME)", algo_name(c->algo));
 	}

@@ -81,7 +81,7 @@ static struct open_setup
 open_setup_for(const struct settings *s)
 {
 	struct open_setup setup = { .path = s->file, .tokenizer = settings_text(s, OPT_TOKENIZER),
-		.threads = (int)settings_int(s, OPT_THREADS, 0) };
+		.threads = (int)settings_int(s, OPT_THREADS, 0), .classifier = settings_text(s, OPT_CLASSIFIER) };
 
 	settings_override(s, &setup.override);
 	return setup;

@@ -28,3 +28,8 @@ EXTRA_DIST += tests/bench/peer.py tests/bench/run.sh
 bench: tests/bench/bench_net
 	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_net $(srcdir)/tests/bench/peer.py
 .PHONY: bench
+
+check_PROGRAMS += tests/test_classifier
+tests_test_classifier_SOURCES = tests/test_classifier.c tests/golden.h
+TESTS += tests/test_classifier
+EXTRA_DIST += tests/make_classifier_golden.py tests/golden/classifier

@@ -433,6 +433,10 @@ test_commands(void)
 		char line[40];
 
 		snprintf(line, sizeof line, "colour %s", app_word("colour", i));
+		if (i == COLOUR_GUIDANCE) {
+			CHECK(!command(&b, line) && b.app->colouring != COLOUR_GUIDANCE, "no %s without labels", line);
+			continue;
+		}
 		CHECK(command(&b, line) && b.app->colouring == (enum colouring)i, "%s", line);
 		free(screen(&b, 80, 24, true, false));
 	}

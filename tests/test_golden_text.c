@@ -211,8 +211,8 @@ compare_step(const struct text *x, int r, int b, const struct plan_row *row, dou
 		size_t at = (size_t)r * (size_t)x->L + (size_t)l;
 		if (margin && margin[at] < 1e-4)
 			continue; /* which tokens are kept is a matter of rounding there */
-		look_laws(x->m, &recipe, row, x->tok[b * x->L + l], logit_row(x, b, l), NULL, law, law + V, law + 2 * V,
-		    law + 3 * V, &kept, NULL);
+		look_laws(x->m, &recipe, row, x->tok[b * x->L + l], logit_row(x, b, l), NULL, NULL, law, law + V,
+			  law + 2 * V, law + 3 * V, &kept, NULL);
 		for (int k = 0; k < 4; k++)
 			for (size_t j = 0; want[k] && j < V; j++)
 				note(&w[k], law[(size_t)k * V + j], want[k][at * V + j]);

@@ -506,7 +506,8 @@ pair(const char *golden, const char *checkpoint)
 		CHECK(false, "%s: %s", base, e.msg);
 		return;
 	}
-	bool known = o->ckpt->config.backbone == BACKBONE_DIT || o->ckpt->config.backbone == BACKBONE_UNET;
+	bool known = o->ckpt->config.algo != ALGO_CLASSIFIER &&
+		     (o->ckpt->config.backbone == BACKBONE_DIT || o->ckpt->config.backbone == BACKBONE_UNET);
 	open_done(o);
 	if (!known || !st_find(g, "tokens")) {
 		check_skip("%s: no network of a diffusion model", base);

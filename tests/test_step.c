@@ -179,7 +179,7 @@ check_asks(void)
 		{ OUT_MEAN, "preset=loop-0.01 steps=40 seed=11", 0 }, { OUT_CAUSAL, "seed=12", 0 },
 	};
 	float *x = table(L, V, 0);
-	struct feat_want want[2 * S];
+	struct feat_want want[STEP_WANTS * S];
 
 	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
 		struct fake f;
@@ -415,7 +415,7 @@ check_causal(void)
 	struct fake f;
 	struct state a, b;
 	struct step_counts c;
-	struct feat_want want[2];
+	struct feat_want want[STEP_WANTS];
 	bool one = true;
 
 	fake_init(&f, OUT_CAUSAL, L, V, 4, x);

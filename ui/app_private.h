@@ -181,6 +181,7 @@ void say_state(const struct app *a, char *buf, size_t size); /* one line about t
 void say_position(const struct app *a, int pos, char *buf, size_t size); /* how this position got its token */
 void say_token(const struct app *a, int32_t tok, char *buf, size_t size); /* quoted, printable */
 void say_number(double v, char *buf, size_t size);           /* .71, 1.32, 12.3, 123 */
+void say_change(double v, char *buf, size_t size);	     /* +.31, -.05, 0 */
 void say_counts(const struct step_counts *n, char *buf, size_t size);     /* +24 .3 ~3 !2 same 9 */
 void app_log(struct app *a, bool error, const char *text);
 void log_step(struct app *a);                                /* the step that made the cursor's node */
@@ -196,6 +197,7 @@ void colour_legend(struct app *a, struct canvas *c, struct rect r, int x, int y)
 const char *colouring_name(enum colouring k);
 bool confidence_when_drawn(const struct app *a);             /* and not as x_theta sees it now */
 bool colouring_paint(const struct app *a, enum paint *out);  /* needs a RQ_PAINT, which */
+bool colouring_fits(const struct app *a, enum colouring k);  /* has something to show for this model */
 
 /* Parts of the Sample view; each draws into r. */
 void text_draw(struct app *a, struct canvas *c, struct rect r);

@@ -8,7 +8,8 @@
 #include <math.h>
 
 /* The one list of colourings, in the order of the enum. */
-static const struct { const char *name, *low, *high; } colourings[COLOUR_COUNT] = {
+static const struct { const char *name, *low, *high;
+} colourings[COLOUR_COUNT] = {
 	[COLOUR_CAUSE] = { "cause", NULL, NULL },
 	[COLOUR_CONFIDENCE] = { "confidence", "unsure", "sure" },
 	[COLOUR_ENTROPY] = { "entropy", "0", "log V" },
@@ -17,6 +18,7 @@ static const struct { const char *name, *low, *high; } colourings[COLOUR_COUNT] 
 	[COLOUR_DENOISER] = { "denoiser", NULL, NULL },
 	[COLOUR_DIFFERENCE] = { "difference", NULL, NULL },
 	[COLOUR_PLAIN] = { "plain", NULL, NULL },
+	[COLOUR_GUIDANCE] = { "guidance", "less likely", "more likely" },
 };
 
 const char *
@@ -46,9 +48,18 @@ colouring_paint(const struct app *a, enum paint *out)
 	case COLOUR_DENOISER:
 		*out = PAINT_ARGMAX;
 		return true;
+	case COLOUR_GUIDANCE:
+		*out = PAINT_GUIDANCE;
+		return true;
 	default:
 		return false;
 	}
+}
+
+bool
+colouring_fits(const struct app *a, enum colouring k)
+{
+	return k != COLOUR_GUIDANCE || recipe_classes(a->model) > 0;
 }
 
 enum style
@@ -82,6 +93,15 @@ scale(double v)
 	int level = isfinite(v) ? (int)(v * 8) : 0;
 
 	return (enum style)(STYLE_SCALE0 + (level < 0 ? 0 : level > 7 ? 7 : level));
+}
+
+/* A change of a probability: small ones are to be seen too; nothing stays plain. */
+static enum style
+scale_change(double v)
+{
+	if (!isfinite(v) || fabs(v) < 5e-4)
+		return STYLE_TEXT;
+	return scale((copysign(sqrt(fabs(v)), v) + 1) / 2);
 }
 
 int32_t
@@ -145,6 +165,9 @@ colour_row(struct app *a, struct painted *out)
 			break;
 		case COLOUR_DIFFERENCE:
 			o->style = p->has_other && p->other.tok[k] != p->tok[i] ? STYLE_PREVIEW : STYLE_TEXT;
+			break;
+		case COLOUR_GUIDANCE:
+			o->style = p->has_value ? scale_change((double)p->value[k]) : STYLE_DIM;
 			break;
 		default:
 			break;
@@ -236,6 +259,7 @@ colour_legend(struct app *a, struct canvas *c, struct rect r, int x, int y)
 		canvas_char(c, r, x++, y, (enum style)(STYLE_SCALE0 + i), (uint32_t)('0' + i));
 	x += 1 + canvas_put(c, r, x + 1, y, STYLE_DIM, colourings[a->colouring].high);
 	if ((p->paint_missing || (p->paint_ticket && !p->has_value)) &&
-	    (a->colouring == COLOUR_ENTROPY || (a->colouring == COLOUR_CONFIDENCE && !confidence_when_drawn(a))))
+	    (a->colouring == COLOUR_ENTROPY || a->colouring == COLOUR_GUIDANCE ||
+	     (a->colouring == COLOUR_CONFIDENCE && !confidence_when_drawn(a))))
 		canvas_put(c, r, x + 2, y, STYLE_DIM, "computing");
 }

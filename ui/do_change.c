@@ -1,6 +1,6 @@
 /*
  * do_change.c: commands that change what comes next: knobs, presets, weights
- * (from the cursor on), seed, sample, label (a run of their own).  A changed
+ * and label (from the cursor on), seed, sample (a run of their own).  A changed
  * knob is held: its preview is shown until a step keeps it or Esc drops it.
  */
 #include "ui/app_private.h"
@@ -109,7 +109,7 @@ do_set(struct app *a, const char *args, struct error *e)
 	if (!*value) {
 		char now[64];
 
-		recipe_get(&r, line, now, sizeof now);
+		knob_words(a, line, &r, now, sizeof now);
 		app_say(a, false, "%s is %s: %s", line, now, recipe_knob_find(line)->help);
 		return ST_OK;
 	}
@@ -245,6 +245,7 @@ do_recipe(struct app *a, const char *args, struct error *e)
 	return knobs_take(a, &r, e);
 }
 
+/* The class to go on with, from the cursor on. */
 enum status
 do_label(struct app *a, const char *args, struct error *e)
 {
@@ -252,14 +253,18 @@ do_label(struct app *a, const char *args, struct error *e)
 	char label[40];
 	enum status st;
 
-	if (a->model->classes <= 0)
+	if (recipe_classes(a->model) <= 0)
 		return error_set(e, ST_USAGE, "this model has no labels");
 	args_trim(args, label, sizeof label);
 	if (!*label)
 		return error_set(e, ST_USAGE, "which label? (label 3)");
 	label_find(a, label, label);
 	st = recipe_set(&r, "label", label, e);
-	return st ? st : run_with(a, &r, e);
+	if (!st)
+		st = knobs_take(a, &r, e);
+	if (!st)
+		knobs_said(a, "label");
+	return st;
 }
 
 enum status

@@ -40,7 +40,9 @@ do_colour(struct app *a, const char *args, struct error *e)
 
 	args_trim(args, buf, sizeof buf);
 	if (!*buf) {
-		a->colouring = (enum colouring)((a->colouring + 1) % COLOUR_COUNT);
+		do {
+			a->colouring = (enum colouring)((a->colouring + 1) % COLOUR_COUNT);
+		} while (!colouring_fits(a, a->colouring));
 		a->priv->other_branch = -1;
 	} else {
 		int found = -1;
@@ -54,6 +56,8 @@ do_colour(struct app *a, const char *args, struct error *e)
 				found = i;
 		if (found < 0)
 			return error_set(e, ST_USAGE, "no colouring '%s' (Tab lists them)", buf);
+		if (!colouring_fits(a, (enum colouring)found))
+			return error_set(e, ST_USAGE, "this model has no labels to guide by");
 		if (found == COLOUR_DIFFERENCE && difference_to(a, rest, e))
 			return ST_USAGE;
 		a->colouring = (enum colouring)found;

@@ -57,6 +57,41 @@ put_now(struct app *a, struct canvas *c, struct rect r, int y)
 	return y + 1;
 }
 
+/* What guidance did to the token that is there: in a reveal, to the one drawn. */
+static const struct look_guided *
+steered(const struct app *a)
+{
+	const struct app_private *p = a->priv;
+
+	if (!p->has_look || p->look_missing || !p->look.guided)
+		return NULL;
+	const struct look_guided *g = look_back(a) ? &p->look.drawn : &p->look.steer;
+	return g->tok >= 0 ? g : NULL;
+}
+
+/* guidance +.31  without .40 */
+static int
+put_guidance(struct app *a, struct canvas *c, struct rect r, int y, bool full)
+{
+	const struct look_guided *g = steered(a);
+	char by[16], cond[16], none[16], more[16];
+
+	if (!g)
+		return y;
+	say_change(g->guided - g->cond, by, sizeof by);
+	say_number(g->cond, cond, sizeof cond);
+	say_number(g->uncond, none, sizeof none);
+	say_change(g->guided - g->uncond, more, sizeof more);
+	if (isnan(g->uncond))
+		canvas_printf(c, r, 0, y, STYLE_TEXT, "guidance %s  without %s", by, cond);
+	else if (full)
+		canvas_printf(c, r, 0, y, STYLE_TEXT, "guidance %s (the label alone %s), %s against no label (%s)", by,
+			      cond, more, none);
+	else
+		canvas_printf(c, r, 0, y, STYLE_TEXT, "guidance %s  no label %s", by, more);
+	return y + 1;
+}
+
 /* The bar of the token that is there: in the colour of its cause. */
 static enum style
 cause_bar(const struct app *a)
@@ -244,6 +279,8 @@ draw_pane(struct app *a, struct canvas *c, struct rect r)
 	y = put_now(a, c, r, y);
 	if (r.h < 6)
 		return;
+	if (r.h >= 12)
+		y = put_guidance(a, c, r, y, false);
 	if (a->priv->has_look && !a->priv->look_missing) {
 		if (r.h >= 12)
 			mix = a->priv->look.explicit_draw ? 2 : 3 + mixture(a, &a->priv->look, part);
@@ -316,7 +353,7 @@ put_facts(struct app *a, struct canvas *c, struct rect r, int y)
 	say_number(p->look.entropy / LN2, n[3], sizeof n[3]);
 	canvas_printf(c, r, 0, y++, STYLE_TEXT, "x_theta %s  q(0|t) %s  next %s  H %s bits  rank %d  %d tokens kept",
 		n[0], n[1], n[2], n[3], p->look.rank, p->look.kept);
-	return y;
+	return put_guidance(a, c, r, y, true);
 }
 
 /* Stacked, or the table left and the rest right; with few rows the table alone. */

@@ -7,8 +7,8 @@
 #include "ui/app_private.h"
 
 /* These come first; the others follow in the order of the list. */
-static const char *const first[] = { "kappa", "cfg", "label", "steps", "top-p", "temperature", "profile", "removal",
-	"top-k", "seed", "weights", "per" };
+static const char *const first[] = { "kappa", "cfg", "label", "cls", "steps", "top-p", "temperature", "profile",
+	"removal", "top-k", "seed", "weights", "per" };
 #define N_FIRST ((int)(sizeof first / sizeof *first))
 #define KNOBS_MAX 64
 
@@ -18,8 +18,12 @@ knob_matters(const struct app *a, int knob)
 	const char *n = recipe_knob(knob)->name;
 	const struct model *m = a->model;
 
-	if (strcmp(n, "cfg") == 0 || strcmp(n, "cfg-mix") == 0 || strcmp(n, "label") == 0)
+	if (strcmp(n, "cfg") == 0 || strcmp(n, "cfg-mix") == 0)
 		return m->classes > 0;
+	if (strcmp(n, "label") == 0)
+		return recipe_classes(m) > 0;
+	if (strcmp(n, "cls") == 0 || strcmp(n, "guide") == 0)
+		return m->guide != NULL;
 	if (strcmp(n, "d3pm-compat") == 0)
 		return m->out == OUT_D3PM;
 	if (strcmp(n, "weights") == 0)

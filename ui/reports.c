@@ -68,12 +68,18 @@ ask_answers(struct app *a)
 		r.node = a->cursor.node->up;
 		r.recipe = a->cursor.node->leg->r;
 	}
+	r.drawn = true;
+	for (int i = 0; i <= r.n_also; i++)
+		r.tok[i] = p->now.tok[r.sample * p->L + (i ? r.also[i - 1] : r.pos)];
 	p->look_of = r.node;
 	p->look_ticket = sampler_ask(a->sampler, &r);
 	if (colouring_paint(a, &r.paint)) {
 		r.kind = RQ_PAINT;
 		r.node = a->cursor.node;
 		r.recipe = a->recipe;
+		/* of the state before, which the cursor may have left long ago */
+		r.compute = r.paint == PAINT_GUIDANCE;
+		r.coming = p->held;
 		p->paint_ticket = sampler_ask(a->sampler, &r);
 	}
 	cursor_refresh(a);

@@ -40,6 +40,17 @@ say_number(double v, char *buf, size_t size)
 }
 
 void
+say_change(double v, char *buf, size_t size)
+{
+	if (fabs(v) < 5e-3) {
+		snprintf(buf, size, fabs(v) < 5e-4 ? "0" : "%+.0e", v);
+		return;
+	}
+	buf[0] = v < 0 ? '-' : '+';
+	say_number(fabs(v), buf + 1, size - 1);
+}
+
+void
 say_token(const struct app *a, int32_t tok, char *buf, size_t size)
 {
 	char text[64];

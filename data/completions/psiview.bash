@@ -7,8 +7,8 @@ _psiview_subcommands='sample probe eval info verify export help'
 _psiview_options()
 {
 	case $1 in
-	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --images= --record= --play= --terminal-info --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
-	sample) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --print-config --help --version --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
+	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --images= --record= --play= --terminal-info --print-config --help --version --classifier= --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --cls= --guide= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
+	sample) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --print-config --help --version --classifier= --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --cls= --guide= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	probe) echo '--threads= --in= --out= --positions= --raw --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	eval) echo '--threads= --in= --whole-batches= --json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	info) echo '--json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
@@ -51,6 +51,7 @@ _psiview_value()
 	--images) echo 'words:auto sixel half ascii off' ;;
 	--record) echo file ;;
 	--play) echo file ;;
+	--classifier) echo file ;;
 	--kappa) echo any ;;
 	--zone-high) echo any ;;
 	--zone-mid) echo any ;;
@@ -66,6 +67,8 @@ _psiview_value()
 	--temperature) echo any ;;
 	--cfg) echo any ;;
 	--cfg-mix) echo 'words:x-theta posterior' ;;
+	--cls) echo any ;;
+	--guide) echo 'words:first exact' ;;
 	--label) echo any ;;
 	--d3pm-compat) echo 'words:off on' ;;
 	--seed) echo any ;;

@@ -271,8 +271,8 @@ find_mask(struct config *c, const struct config_override *o, const struct config
 
 	if (o->mask != CONFIG_UNSET && (o->mask < -1 || o->mask >= c->vocab))
 		return error_set(e, ST_USAGE, "--mask is not within 0 to %d", c->vocab - 1);
-	if (uniform)
-		c->mask = -1;
+	if (uniform || (c->algo == ALGO_CLASSIFIER && c->mask == CONFIG_UNSET))
+		c->mask = -1; /* a classifier takes tokens as they are */
 	else if (o->mask != CONFIG_UNSET)
 		c->mask = o->mask;
 	else if (c->mask != CONFIG_UNSET)
@@ -283,7 +283,7 @@ find_mask(struct config *c, const struct config_override *o, const struct config
 		c->mask = c->vocab == 35 ? 4 : 103;
 	else
 		c->mask = c->vocab - 1;
-	if (c->mask >= c->vocab || (c->mask < 0 && !uniform))
+	if (c->mask >= c->vocab || (c->mask < 0 && !uniform && c->algo != ALGO_CLASSIFIER))
 		return error_set(e, ST_CKPT, "%s: mask %d is not within the vocabulary of %d: give --mask", c->path,
 		    c->mask, c->vocab);
 	return ST_OK;
@@ -305,6 +305,12 @@ find_time(struct config *c)
 static enum status
 find_classes(struct config *c, const struct tensor_list *l, const struct config_override *o, struct error *e)
 {
+	if (c->algo == ALGO_CLASSIFIER) {
+		c->label_cond = 0;
+		c->classes = CONFIG_UNSET;
+		return agree(c, "the number of classes", &c->classes, extent(l, "classifier.weight", 2, 0),
+			     "classifier.weight", e);
+	}
 	if (!c->label_cond)
 		return ST_OK;
 	if (c->classes < 0)

@@ -166,10 +166,33 @@ read_number(const struct st_file *f, const char *key, long long *out)
 		*out = x;
 }
 
+/* A classifier says so, and what its trunk is; its vocabulary need not follow
+ * from the tensors. */
+static enum status
+read_family(struct config *c, const struct st_file *f, const void *root, struct error *e)
+{
+	const char *family = st_meta(f, "family"), *base = st_meta(f, "base");
+	struct cv v;
+
+	if (!family || strcmp(family, "classifier") != 0)
+		return strcmp(c->algo_name, "classifier") != 0
+			   ? ST_OK
+			   : error_set(e, ST_CKPT, "a classifier whose metadata lack family=classifier");
+	if (!base || (strcmp(base, "dit") != 0 && strcmp(base, "unet") != 0))
+		return error_set(e, ST_CKPT, "a classifier of base \"%.40s\": must be dit or unet", base ? base : "");
+	snprintf(c->algo_name, sizeof c->algo_name, "%s", family);
+	snprintf(c->backbone_name, sizeof c->backbone_name, "%s", base);
+	enum status st = cv_get_json(root, "model.vocab_size", &v, e);
+	if (st == ST_OK && v.kind == CV_INT && v.i >= 2 && v.i <= 1 << 24)
+		c->vocab = (int)v.i;
+	return st;
+}
+
 /*
  * psiview's own file: everything is in the metadata, as texts.
  *     config          JSON with the published field names, and model.mask
  *     weights         ema, raw or both: what the unprefixed tensors are ("ema." ones are the EMA)
+ *     family, base    "classifier" and its trunk, dit or unet: a noisy classifier
  *     step, epoch     numbers
  *     tokenizer       text8, bytes or pixels; or instead of it
  *     vocabulary      a JSON array of strings, entry i = token i; or
@@ -191,6 +214,8 @@ read_own(struct opener *o, const struct st_file *f)
 		return st;
 	}
 	st = config_read(&c->config, cv_get_json, root, o->o, o->e);
+	if (!st)
+		st = read_family(&c->config, f, root, o->e);
 	struct cv v = { .kind = CV_ABSENT };
 	if (!st)
 		st = cv_get_json(root, "model.mask", &v, o->e);

@@ -1,4 +1,9 @@
 libpsiview_a_SOURCES += \
+	src/net/back.h src/net/back.c \
+	src/net/back_attend.c \
+	src/net/back_image.c \
+	src/net/back_linear.c \
+	src/net/classifier.h src/net/classifier.c \
 	src/net/conv.h \
 	src/net/exec.h src/net/exec.c \
 	src/net/extend.c \

@@ -12,6 +12,8 @@
 #include "base/pool.h"
 #include "psi/alpha.h"
 
+struct classifier;
+
 enum output { OUT_MEAN /* uniform */, OUT_SUBS, OUT_D3PM, OUT_SCORE, OUT_CAUSAL };
 
 struct model {
@@ -26,6 +28,7 @@ struct model {
 	bool timed;                  /* false: sigma is always 0 */
 	bool has_raw_and_ema;        /* whether weight sets 0 (EMA) and 1 (raw) differ */
 	int weights;                 /* identifies the weight set: part of every feature key */
+	struct classifier *guide;      /* borrowed; what guides this model besides, NULL: nothing */
 
 	/* The trunk: one network call (NFE) per sample.  tok [n,L]; sigma [n];
 	 * label [n] or NULL (no label term); feat [n,L,F].  A result depends on its

@@ -208,8 +208,10 @@ net_finish(struct net *net, struct error *e)
 	bool *made = mem_calloc((size_t)net->n_value, sizeof *made);
 	if (!made)
 		return error_set(e, ST_MEMORY, "out of memory");
-	enum net_kind last = net->n_op > 0 ? net->op[net->n_op - 1].kind : NET_EMBED;
-	bool ok = net->feature >= 0 && (last == NET_HEAD || last == NET_LOGISTIC);
+	const struct net_op *last = net->n_op > 0 ? &net->op[net->n_op - 1] : NULL;
+	/* without a head the features are what is wanted (classifiers) */
+	bool ok = last && net->feature >= 0 &&
+		  (last->kind == NET_HEAD || last->kind == NET_LOGISTIC || last->out == net->feature);
 	for (int i = 0; ok && i < net->n_op; i++) {
 		ok = op_fits(net, &net->op[i], made);
 		if (net->op[i].out >= 0)

@@ -47,6 +47,7 @@ net_run_free(struct net_run *r)
 	prefix_free_all(r);
 	exec_done(&r->trunk);
 	exec_done(&r->tail);
+	back_done(&r->back);
 	free(r->tail_feat);
 	mem_free(r->cosine);
 	mem_free(r->sine);
@@ -152,6 +153,21 @@ net_run_trunk(struct net_run *r, const struct net_input *in, float *feat, struct
 		st = exec_run(x, e);
 	}
 	return st;
+}
+
+enum status
+net_run_back(struct net_run *r, float *feat, float *input, struct cancel *c, struct error *e)
+{
+	enum status st = ST_OK;
+
+	if (!r->keep || !r->trunk.base)
+		return error_set(e, ST_FAIL, "no kept values to walk back over");
+	r->trunk.cancel = c;
+	if (r->back_n != r->trunk.plan_n) {
+		st = back_reserve(&r->back, &r->trunk, e);
+		r->back_n = st == ST_OK ? r->trunk.plan_n : 0;
+	}
+	return st == ST_OK ? back_run(&r->back, feat, input, e) : st;
 }
 
 const float *

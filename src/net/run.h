@@ -43,6 +43,11 @@ enum status net_run_head(struct net_run *r, int n, const float *x, float *logit,
 enum status net_run_extend(struct net_run *r, int sample, int len, const int32_t *tok, float *feat, struct cancel *c,
 			   struct error *e);
 
+/* With keep, after a trunk of no more samples than go through together: from
+ * the gradient of the features [n,L,F] to that of the input: of EMBED's rows
+ * [n,L,d], or of PIXELS' values [n,L]. */
+enum status net_run_back(struct net_run *r, float *feat, float *input, struct cancel *c, struct error *e);
+
 /* After a pass with keep: rows of a named value of the last group (all
  * samples, if they fit in one); NULL: no such value. */
 const float *net_run_value(const struct net_run *r, const char *name, size_t *ld);

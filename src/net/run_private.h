@@ -2,7 +2,7 @@
 #ifndef PSI_NET_RUN_PRIVATE_H
 #define PSI_NET_RUN_PRIVATE_H
 
-#include "net/exec.h"
+#include "net/back.h"
 
 struct prefix;                  /* extend.c: what is kept of one sample */
 
@@ -18,6 +18,8 @@ struct net_run {
 	size_t scratch_floats;
 	struct exec trunk, tail;        /* whole samples; the new rows of one sample */
 	float *tail_feat;       /* [tail rows, F] */
+	struct back back;	/* made at the first walk back */
+	int back_n;		/* samples the gradients have room for */
 	struct prefix *prefix;  /* owned list, latest used first */
 	float *head_scratch;    /* [threads][head_floats] */
 	size_t head_floats;

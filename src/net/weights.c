@@ -17,7 +17,7 @@ struct weights {
 	const struct kern *kern;
 	const struct tensor **tensor;   /* [n_par] */
 	struct tensor *turned;          /* [n_par]: those of parameters that are stored as [in, out], as [out, in] */
-	struct form *vector, *matrix;   /* [n_par] */
+	struct form *vector, *matrix, *back; /* [n_par] */
 	size_t bytes;
 };
 
@@ -52,8 +52,9 @@ weights_new(const struct net *net, const struct tensor *t, int n, const char *wh
 	w->turned = mem_calloc(n_par, sizeof *w->turned);
 	w->vector = mem_calloc(n_par, sizeof *w->vector);
 	w->matrix = mem_calloc(n_par, sizeof *w->matrix);
+	w->back = mem_calloc(n_par, sizeof *w->back);
 	enum status st = ST_OK;
-	if (!w->tensor || !w->turned || !w->vector || !w->matrix)
+	if (!w->tensor || !w->turned || !w->vector || !w->matrix || !w->back)
 		st = error_set(e, ST_MEMORY, "out of memory");
 	if (st == ST_OK)
 		st = net_match(net, t, n, what, w->tensor, e);
@@ -78,11 +79,14 @@ weights_free(struct weights *w)
 			mem_free(w->vector[i].data);
 		if (w->matrix)
 			mem_free(w->matrix[i].data);
+		if (w->back)
+			mem_free(w->back[i].data);
 	}
 	free(w->tensor);
 	free(w->turned);
 	free(w->vector);
 	free(w->matrix);
+	free(w->back);
 	free(w);
 }
 
@@ -336,6 +340,38 @@ weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struc
 		if (st == ST_OK)
 			st = pool_run(pool, POOL_SAMPLE, (u.n + (int)nr - 1) / (int)nr, unfold_item, &u, c);
 		mem_free(u.scratch);
+		if (st == ST_OK)
+			form_done(f, t);
+	}
+	out->p = f->data;
+	return st;
+}
+
+enum status
+weights_back(struct weights *w, int par, bool in_out, struct gemm_b *out, struct error *e)
+{
+	const struct tensor *t = w->tensor[par];
+	struct form *f = &w->back[par];
+	int n = (int)t->dim[in_out], k = (int)t->dim[!in_out], taps = t->ndim == 4 ? (int)(t->dim[2] * t->dim[3]) : 1;
+	size_t one = gemm_packed_floats(w->kern, k, n), all = (size_t)n * (size_t)k;
+	enum status st = ST_OK;
+
+	*out = (struct gemm_b){ .n = k, .k = n, .packed = true };
+	if (!f->ready) {
+		float *raw = mem_aligned(all * (size_t)taps, sizeof *raw),
+		      *tap = taps > 1 ? mem_aligned(all, sizeof *tap) : NULL;
+		st = raw && (tap || taps == 1) ? form_room(w, f, one * (size_t)taps, e)
+					       : error_set(e, ST_MEMORY, "out of memory");
+		if (st == ST_OK)
+			tensor_to_f32(t, 0, all * (size_t)taps, raw);
+		for (int i = 0; st == ST_OK && i < taps; i++) {
+			for (size_t j = 0; taps > 1 && j < all; j++)
+				tap[j] = raw[j * (size_t)taps + (size_t)i];
+			gemm_pack(w->kern, tap ? tap : raw, (size_t)(in_out ? n : k), in_out, n, 0, k,
+				  f->data + (size_t)i * one);
+		}
+		mem_free(raw);
+		mem_free(tap);
 		if (st == ST_OK)
 			form_done(f, t);
 	}

@@ -30,6 +30,10 @@ enum status weights_matrix(struct weights *w, int par, bool packed, struct pool 
  * [out, in], one for each place, one after the other. */
 enum status weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c,
 	struct gemm_b *out, struct error *e);
+/* The right-hand side of dy W, for the walk back, always packed: columns are the
+ * inputs.  in_out: the matrix is [in, out].  A 3x3 convolution: nine of them,
+ * one for each tap, gemm_packed_floats apart. */
+enum status weights_back(struct weights *w, int par, bool in_out, struct gemm_b *out, struct error *e);
 /* Row `row` of a matrix, straight from the file.  Any thread. */
 void weights_row(const struct weights *w, int par, int64_t row, float *out);
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "net/classifier.h"
 #include "psi/posterior.h"
 
 void
@@ -17,8 +18,9 @@ move_init(struct move *v, const struct model *m, const struct recipe *r, int ste
 	v->sigma_s = v->last ? 0 : alpha_sigma(&m->alpha, row->s);
 	v->sigma = m->timed && m->out != OUT_CAUSAL ? v->sigma_t : 0;
 	v->two = m->classes > 0 && r->cfg != 0 && r->cfg != 1 && r->label != m->classes;
-	v->explicit_draw = m->out == OUT_SCORE || (m->out == OUT_D3PM && r->d3pm_compat) ||
-	    (v->two && r->cfg_mix == CFG_POSTERIOR && m->out != OUT_CAUSAL);
+	v->cls = m->guide && r->cls != 0 && r->label != LABEL_NONE && r->label < m->guide->classes;
+	v->explicit_draw = v->cls || m->out == OUT_SCORE || (m->out == OUT_D3PM && r->d3pm_compat) ||
+			   (v->two && r->cfg_mix == CFG_POSTERIOR && m->out != OUT_CAUSAL);
 	v->informed = r->per == PER_INFORMED && !v->last && row->kappa < 1;
 }
 
@@ -48,6 +50,16 @@ deal_labels(const struct move *v, int sample, int label[2])
 	label[0] = v->r->cfg == 0 ? classes : c;
 	label[1] = classes;
 	return v->two ? 2 : 1;
+}
+
+int
+deal_class(const struct move *v, int sample)
+{
+	if (!v->cls)
+		return LABEL_NONE;
+	if (v->r->label == LABEL_ROWS)
+		return (int)(((unsigned)v->r->first + (unsigned)sample) % (unsigned)v->m->guide->classes);
+	return v->r->label;
 }
 
 /* Confidence: the token's probability when it was decoded. */

@@ -22,6 +22,7 @@ struct move {
 	double sigma_t, sigma_s; /* SEDD: -log alpha at both ends */
 	bool last;               /* noise removal */
 	bool two;                /* conditional and unconditional denoiser are both needed */
+	bool cls;		 /* a classifier guides the posteriors */
 	bool explicit_draw;      /* not a mixture of x_theta, uniform and stay */
 	bool informed;           /* kappa per position needs the rows first */
 };
@@ -54,6 +55,9 @@ void deal_kappa(const struct move *v, const struct state *in, int sample, const 
 
 /* The part of each position of a sample [L]; returns how many need a row. */
 int deal_sample(const struct move *v, const struct state *in, int sample, const double *kappa, uint8_t *part);
+
+/* The class that a sample is guided to by a classifier; LABEL_NONE: none. */
+int deal_class(const struct move *v, int sample);
 
 /* Labels of the network calls of a sample, conditional first; returns 1 or 2. */
 int deal_labels(const struct move *v, int sample, int label[2]);

@@ -159,34 +159,34 @@ posterior(const struct move *v, const double *x, int z, bool clean, double *q)
 		posterior_q(v->m->V, v->m->mask, x, z, v->row.a, v->na, b, nb, q);
 }
 
-/* The explicit law of a part into s->law[1]; x_theta's probability law into
- * s->law[0] (score models: the law itself). */
+static void
+score_law(const struct move *v, int z, struct draw_scratch *s)
+{
+	posterior_sedd(v->m->V, v->m->mask, s->law[2], z, v->sigma_t, v->sigma_s, v->last, s->law[1]);
+	memcpy(s->law[0], s->law[1], (size_t)v->m->V * sizeof **s->law);
+}
+
 static bool
-explicit_law(const struct move *v, float *logit, float *logit_u, int z, bool clean, struct draw_scratch *s)
+explicit_score(const struct move *v, float *logit, int z, struct draw_scratch *s)
+{
+	if (!log_x(v, logit, NULL, z))
+		return false;
+	for (int j = 0; j < v->m->V; j++) {
+		/* nothing is summed over a row of scores: each is looked at */
+		if (!(logit[j] < INFINITY))
+			return false;
+		s->law[2][j] = (double)logit[j];
+	}
+	score_law(v, z, s);
+	return true;
+}
+
+/* As published: filters on each denoiser, then the posteriors are mixed. */
+static bool
+explicit_mixed(const struct move *v, float *logit, float *logit_u, int z, bool clean, struct draw_scratch *s)
 {
 	int V = v->m->V;
 
-	if (v->m->out == OUT_SCORE) {
-		if (!log_x(v, logit, NULL, z))
-			return false;
-		for (int j = 0; j < V; j++) {
-			/* nothing is summed over a row of scores: each is looked at */
-			if (!(logit[j] < INFINITY))
-				return false;
-			s->law[2][j] = (double)logit[j];
-		}
-		posterior_sedd(V, v->m->mask, s->law[2], z, v->sigma_t, v->sigma_s, v->last, s->law[1]);
-		memcpy(s->law[0], s->law[1], (size_t)V * sizeof **s->law);
-		return true;
-	}
-	if (!logit_u || v->r->cfg_mix == CFG_X_THETA) {
-		if (!law(v, logit, logit_u, z, s))
-			return false;
-		exp_row(V, logit, s->law[0]);
-		posterior(v, s->law[0], z, clean, s->law[1]);
-		return true;
-	}
-	/* as published: filters on each denoiser, then the posteriors are mixed */
 	if (!log_x(v, logit, logit_u, z))
 		return false;
 	filter(v, logit, s);
@@ -199,6 +199,27 @@ explicit_law(const struct move *v, float *logit, float *logit_u, int z, bool cle
 	guide_mix(V, logit, logit_u, v->r->cfg, logit);
 	exp_row(V, logit, s->law[0]);
 	return true;
+}
+
+/* The explicit law of a part into s->law[1]; x_theta's probability law into
+ * s->law[0] (score models: the law itself). */
+static bool
+explicit_law(const struct move *v, const struct said *said, int z, bool clean, struct draw_scratch *s)
+{
+	int V = v->m->V;
+	bool ok = true;
+
+	if (v->m->out == OUT_SCORE)
+		return explicit_score(v, said->logit, z, s);
+	if (said->logit_u && v->r->cfg_mix == CFG_POSTERIOR) {
+		ok = explicit_mixed(v, said->logit, said->logit_u, z, clean, s);
+	} else if ((ok = law(v, said->logit, said->logit_u, z, s))) {
+		exp_row(V, said->logit, s->law[0]);
+		posterior(v, s->law[0], z, clean, s->law[1]);
+	}
+	if (ok && said->ratio && (v->m->mask < 0 || z == v->m->mask))
+		ok = guide_tilt(V, said->ratio, z, v->r->cls, s->law[1]);
+	return ok;
 }
 
 static int
@@ -214,11 +235,11 @@ most_probable(int V, const double *q)
 
 /* token = argmax_j log q_j + Gumbel(position, j). */
 static bool
-draw_explicit(const struct move *v, float *logit, float *logit_u, struct drawn *d, struct draw_scratch *s)
+draw_explicit(const struct move *v, const struct said *said, struct drawn *d, struct draw_scratch *s)
 {
 	bool corrector = d->part == PART_CLEAN, clean = corrector || d->part == PART_LAST;
 
-	if (!explicit_law(v, logit, logit_u, d->z, clean, s))
+	if (!explicit_law(v, said, d->z, clean, s))
 		return false;
 	int tok = v->last && v->r->removal == REMOVAL_GREEDY ? most_probable(v->m->V, s->law[1])
 	    : vocab_draw_law(v->m->V, s->law[1], &d->noise, STAGE_TOKEN);
@@ -230,21 +251,21 @@ draw_explicit(const struct move *v, float *logit, float *logit_u, struct drawn *
 }
 
 bool
-draw_row(const struct move *v, float *logit, float *logit_u, struct drawn *d, struct draw_scratch *s)
+draw_row(const struct move *v, const struct said *said, struct drawn *d, struct draw_scratch *s)
 {
 	if (v->explicit_draw)
-		return draw_explicit(v, logit, logit_u, d, s);
-	return law(v, logit, logit_u, d->z, s) && draw_mixture(v, logit, d);
+		return draw_explicit(v, said, d, s);
+	return law(v, said->logit, said->logit_u, d->z, s) && draw_mixture(v, said->logit, d);
 }
 
 double
-draw_p_held(const struct move *v, float *logit, float *logit_u, int z, struct draw_scratch *s)
+draw_p_held(const struct move *v, const struct said *said, int z, struct draw_scratch *s)
 {
 	if (v->explicit_draw)
-		return explicit_law(v, logit, logit_u, z, true, s) ? s->law[1][z] : NAN;
-	if (!law(v, logit, logit_u, z, s))
+		return explicit_law(v, said, z, true, s) ? s->law[1][z] : NAN;
+	if (!law(v, said->logit, said->logit_u, z, s))
 		return NAN;
-	double kax = (double)v->m->V * v->row.a, x = exp((double)logit[z]);
+	double kax = (double)v->m->V * v->row.a, x = exp((double)said->logit[z]);
 	return x * (kax + v->na) / (kax * x + v->na);
 }
 

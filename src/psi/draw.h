@@ -23,12 +23,18 @@ struct drawn {
 	float prob;              /* out; unchanged where the position is untouched */
 };
 
-/* logit [V] of the conditional, logit_u [V] of the unconditional denoiser
- * (NULL unless v->two); both are overwritten.  false: NaN or nothing to draw. */
-bool draw_row(const struct move *v, float *logit, float *logit_u, struct drawn *d, struct draw_scratch *s);
+/* What a network said about one position; all [V] but the last overwritten. */
+struct said {
+	float *logit;	    /* the conditional denoiser */
+	float *logit_u;	    /* the unconditional one; NULL unless v->two */
+	const float *ratio; /* the classifier: log p(y | j here) up to a constant; NULL unless v->cls */
+};
+
+/* false: NaN or nothing to draw. */
+bool draw_row(const struct move *v, const struct said *said, struct drawn *d, struct draw_scratch *s);
 
 /* q(0|t) at the token held, for `informed`; NAN when the row holds NaN. */
-double draw_p_held(const struct move *v, float *logit, float *logit_u, int z, struct draw_scratch *s);
+double draw_p_held(const struct move *v, const struct said *said, int z, struct draw_scratch *s);
 
 /* A position that the deal settles without a row. */
 void draw_without_row(const struct move *v, struct drawn *d);

@@ -79,3 +79,25 @@ guide_mix_law(int K, const double *c, const double *u, double g, double *out)
 	for (int j = 0; j < K; j++)
 		out[j] /= sum;
 }
+
+bool
+guide_tilt(int K, const float *ratio, int z, double g, double *q)
+{
+	double top = -INFINITY, sum = 0, at = (double)ratio[z];
+
+	for (int j = 0; j < K; j++) {
+		if (!isfinite(ratio[j]))
+			return false;
+		if (q[j] > 0)
+			top = fmax(top, log(q[j]) + g * ((double)ratio[j] - at));
+	}
+	if (!isfinite(top))
+		return false;
+	for (int j = 0; j < K; j++) {
+		q[j] = q[j] > 0 ? exp(log(q[j]) + g * ((double)ratio[j] - at) - top) : 0;
+		sum += q[j];
+	}
+	for (int j = 0; j < K; j++)
+		q[j] /= sum;
+	return true;
+}

@@ -13,7 +13,8 @@
 
 enum knob_id {
 	K_KAPPA, K_HIGH, K_MIDDLE, K_LOW, K_PER, K_PROFILE, K_HIGH_FRAC, K_MIDDLE_FRAC, K_STEPS, K_REMOVAL,
-	K_TOP_P, K_TOP_K, K_TEMP, K_CFG, K_MIX, K_LABEL, K_COMPAT, K_SEED, K_SAMPLES, K_FIRST, K_WEIGHTS, K_COUNT
+	K_TOP_P, K_TOP_K, K_TEMP, K_CFG, K_MIX, K_CLS, K_GUIDE, K_LABEL, K_COMPAT, K_SEED, K_SAMPLES, K_FIRST,
+	K_WEIGHTS, K_COUNT
 };
 
 #define ZONE_HELP "posterior, pc, constant(k), cap(eta), rescale(eta), rescale-duo(eta) or loop(eta)"
@@ -44,6 +45,10 @@ static const struct knob knobs[K_COUNT] = {
 		"classifier-free guidance; 0: no label, 1: off", true, true },
 	[K_MIX] = { "cfg-mix", "mix", KNOB_CHOICE, 0, 1, 1, "x-theta|posterior",
 		"what guidance mixes: the denoisers, or (as published) the posteriors", true, true },
+	[K_CLS] = { "cls", "cls", KNOB_REAL, -1000, 1000, .5, NULL,
+		"weight of the classifier given with --classifier; 0: off", true, true },
+	[K_GUIDE] = { "guide", "guide", KNOB_CHOICE, 0, 1, 1, "first|exact",
+		"the classifier's say: from one gradient, or every token of every position tried", true, true },
 	[K_LABEL] = { "label", "label", KNOB_TEXT, LABEL_ROWS, 1 << 24, 1, NULL,
 		"class, none (no label term) or rows (sample i: class i mod classes)", false, true },
 	[K_COMPAT] = { "d3pm-compat", "d3pm", KNOB_CHOICE, 0, 1, 1, "off|on",
@@ -78,6 +83,7 @@ find(const char *name)
 {
 	static const struct { const char *name; enum knob_id id; } also[] = {
 		{ "temp", K_TEMP }, { "zone-middle", K_MIDDLE }, { "guidance", K_CFG }, { "noise-removal", K_REMOVAL },
+		{ "class", K_LABEL },
 	};
 
 	for (int i = 0; i < K_COUNT; i++)
@@ -321,11 +327,13 @@ set_in(struct recipe *r, enum knob_id id, const char *value, struct error *e)
 	case K_TOP_K: return set_int(k, value, &r->top_k, e);
 	case K_TEMP: return set_real(k, value, &r->temperature, e);
 	case K_CFG: return set_real(k, value, &r->cfg, e);
+	case K_CLS: return set_real(k, value, &r->cls, e);
 	case K_LABEL: return set_label(k, value, &r->label, e);
 	case K_SEED: return set_seed(k, value, &r->seed, e);
 	case K_SAMPLES: return set_int(k, value, &r->samples, e);
 	case K_FIRST: return set_int(k, value, &r->first, e);
-	case K_PER: case K_REMOVAL: case K_MIX: case K_COMPAT: case K_WEIGHTS: case K_COUNT: break;
+	case K_PER: case K_REMOVAL: case K_MIX: case K_GUIDE: case K_COMPAT: case K_WEIGHTS:
+	case K_COUNT: break;
 	}
 	st = set_choice(k, value, &i, e);
 	if (st != ST_OK)
@@ -336,6 +344,8 @@ set_in(struct recipe *r, enum knob_id id, const char *value, struct error *e)
 		r->removal = (enum removal)i;
 	else if (id == K_MIX)
 		r->cfg_mix = (enum cfg_mix)i;
+	else if (id == K_GUIDE)
+		r->cls_how = (enum cls_how)i;
 	else if (id == K_COMPAT)
 		r->d3pm_compat = i;
 	else
@@ -424,6 +434,8 @@ get_in(const struct recipe *r, enum knob_id id, char *buf, size_t size)
 	case K_TEMP: number_format(r->temperature, buf, size); break;
 	case K_CFG: number_format(r->cfg, buf, size); break;
 	case K_MIX: choice(list, (int)r->cfg_mix, buf, size); break;
+	case K_CLS: number_format(r->cls, buf, size); break;
+	case K_GUIDE: choice(list, (int)r->cls_how, buf, size); break;
 	case K_LABEL:
 		if (r->label >= 0)
 			snprintf(buf, size, "%d", r->label);

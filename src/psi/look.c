@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/classifier.h"
 #include "psi/deal.h"
 #include "psi/filter.h"
 #include "psi/guide.h"
@@ -85,19 +86,40 @@ score_laws(const struct move *v, const struct scratch *s, int z, double *x, doub
 		posterior_sedd(V, mask, s->c, z, v->sigma_t, v->sigma_s, v->last, q_st);
 }
 
+/* x_theta of each denoiser by itself, with the filters; qu is scratch here. */
+static void
+alone(const struct move *v, const struct scratch *s)
+{
+	const struct recipe *r = v->r;
+	int V = v->m->V;
+
+	for (int k = 0; k < 2; k++) {
+		memcpy(s->qu, k ? s->u : s->c, (size_t)V * sizeof *s->qu);
+		filter_apply_double(V, s->qu, r->temperature, r->top_p, r->top_k, s->order);
+		to_law(V, s->qu, k ? s->xu : s->xc);
+	}
+}
+
+static void
+to_log(int V, const double *law, double *out)
+{
+	for (int j = 0; j < V; j++)
+		out[j] = law[j] > 0 ? log(law[j]) : -INFINITY;
+}
+
 /* x_theta from s->c (and s->u): guidance and filters in the order of the step. */
 static int
 denoiser(const struct move *v, const struct scratch *s, double *x)
 {
 	const struct recipe *r = v->r;
 	int V = v->m->V, kept;
-	bool each = v->two && v->explicit_draw;
+	bool each = v->two && r->cfg_mix == CFG_POSTERIOR && v->m->out != OUT_CAUSAL;
 
+	if (v->two)
+		alone(v, s);
 	if (each) {
-		filter_apply_double(V, s->c, r->temperature, r->top_p, r->top_k, s->order);
-		filter_apply_double(V, s->u, r->temperature, r->top_p, r->top_k, s->order);
-		to_law(V, s->c, s->xc);
-		to_law(V, s->u, s->xu);
+		to_log(V, s->xc, s->c);
+		to_log(V, s->xu, s->u);
 	}
 	if (v->two)
 		guide_mix_double(V, s->c, s->u, r->cfg, s->c);
@@ -116,7 +138,7 @@ denoiser(const struct move *v, const struct scratch *s, double *x)
 static void
 posteriors(const struct move *v, const struct scratch *s, int z, const double *x, double *q_st, double *q_0t)
 {
-	bool mixed = v->two && v->explicit_draw;
+	bool mixed = v->two && v->r->cfg_mix == CFG_POSTERIOR && v->m->out != OUT_CAUSAL;
 
 	for (int clean = 0; clean < 2; clean++) {
 		double *q = clean ? q_0t : q_st;
@@ -131,11 +153,24 @@ posteriors(const struct move *v, const struct scratch *s, int z, const double *x
 	}
 }
 
+/* The classifier's factor, as in the step. */
 static enum status
-laws(const struct move *v, const struct scratch *s, int z, const float *logit, const float *logit_u, double *x,
-    double *q_st, double *q_0t, double *psi, int *kept, struct error *e)
+tilt(const struct move *v, const float *ratio, int z, double *q_st, double *q_0t, struct error *e)
+{
+	if (!ratio || !v->cls || (v->m->mask >= 0 && z != v->m->mask))
+		return ST_OK;
+	if ((q_st && !guide_tilt(v->m->V, ratio, z, v->r->cls, q_st)) ||
+	    (q_0t && !guide_tilt(v->m->V, ratio, z, v->r->cls, q_0t)))
+		return error_set(e, ST_NUMERIC, "the classifier gave NaN or infinity");
+	return ST_OK;
+}
+
+static enum status
+laws(const struct move *v, const struct scratch *s, int z, const float *logit, const float *logit_u, const float *ratio,
+     double *x, double *q_st, double *q_0t, double *psi, int *kept, struct error *e)
 {
 	int V = v->m->V;
+	enum status st = ST_OK;
 
 	filter_log_x_double(v->m, logit, z, v->sigma_t, s->c);
 	if (v->two)
@@ -151,9 +186,10 @@ laws(const struct move *v, const struct scratch *s, int z, const float *logit, c
 	} else {
 		*kept = denoiser(v, s, x);
 		posteriors(v, s, z, x, q_st, q_0t);
+		st = tilt(v, ratio, z, q_st, q_0t, e);
 	}
-	if (!psi || !q_st || !q_0t)
-		return ST_OK;
+	if (st != ST_OK || !psi || !q_st || !q_0t)
+		return st;
 	if (v->m->out == OUT_SCORE || v->m->out == OUT_CAUSAL)
 		memcpy(psi, q_st, (size_t)V * sizeof *psi);
 	else
@@ -163,7 +199,8 @@ laws(const struct move *v, const struct scratch *s, int z, const float *logit, c
 
 enum status
 look_laws(const struct model *m, const struct recipe *r, const struct plan_row *row, int z, const float *logit,
-    const float *logit_u, double *x, double *q_st, double *q_0t, double *psi, int *kept, struct error *e)
+	  const float *logit_u, const float *ratio, double *x, double *q_st, double *q_0t, double *psi, int *kept,
+	  struct error *e)
 {
 	struct move v;
 	struct scratch s;
@@ -185,7 +222,7 @@ look_laws(const struct model *m, const struct recipe *r, const struct plan_row *
 		q_0t = q_0t ? q_0t : own + m->V;
 	}
 	v.two = v.two && logit_u;
-	st = laws(&v, &s, z, logit, logit_u, x, q_st, q_0t, psi, kept, e);
+	st = laws(&v, &s, z, logit, logit_u, ratio, x, q_st, q_0t, psi, kept, e);
 	scratch_done(&s);
 	free(own);
 	return st;
@@ -289,38 +326,83 @@ row_at(const struct model *m, const struct leg *l, int step)
 	return (struct plan_row){ t, 0, alpha_at(&m->alpha, t), 1, 1 };
 }
 
+/* The rows of one position: logit [V], logit_u and ratio behind it. */
+static enum status
+rows_of(struct model *m, const struct look_said *said, float *logit, struct cancel *c, struct error *e)
+{
+	size_t V = (size_t)m->V;
+	enum status st = m->rows(m, 1, said->feat, logit, c, e);
+
+	if (st == ST_OK && said->feat_u)
+		st = m->rows(m, 1, said->feat_u, logit + V, c, e);
+	if (st == ST_OK && said->gradient && said->exact)
+		memcpy(logit + 2 * V, said->gradient, V * sizeof *logit);
+	else if (st == ST_OK && said->gradient)
+		st = m->guide->rows(m->guide, 1, said->gradient, logit + 2 * V, c, e);
+	return st;
+}
+
+/* What guidance did to one token; x: the guided law, the classifier's factor included. */
+static struct look_guided
+steered(const struct move *v, const struct scratch *s, const double *plain, const double *x, int32_t tok)
+{
+	if (tok < 0)
+		return (struct look_guided){ .tok = -1, .uncond = NAN };
+	return (struct look_guided){ tok, x[tok], v->two ? s->xc[tok] : plain[tok], v->two ? s->xu[tok] : NAN };
+}
+
+/* The classifier tilts q(0|t) as it tilts x_theta. */
+static enum status
+guided(const struct move *v, const struct scratch *s, const float *ratio, const double *x, int32_t tok,
+       struct look *out, struct error *e)
+{
+	out->guided = v->two || (v->cls && ratio);
+	if (!out->guided)
+		return ST_OK;
+	memcpy(s->qu, x, (size_t)v->m->V * sizeof *x);
+	enum status st = tilt(v, ratio, out->z, NULL, s->qu, e);
+	out->steer = steered(v, s, x, s->qu, out->z);
+	out->drawn = steered(v, s, x, s->qu, tok);
+	return st;
+}
+
 enum status
-look_at(struct model *m, const struct leg *l, int step, const struct state *s, int sample, int pos, const float *feat,
-    const float *feat_u, struct look *out, double *x, double *q_st, double *q_0t, double *psi, struct cancel *c,
-    struct error *e)
+look_at(struct model *m, const struct leg *l, int step, const struct state *s, int sample, int pos,
+	const struct look_said *said, int32_t tok, struct look *out, double *x, double *q_st, double *q_0t, double *psi,
+	struct cancel *c, struct error *e)
 {
 	struct plan_row row = row_at(m, l, step);
 	size_t V = (size_t)m->V;
-	float *logit = mem_calloc(2 * V, sizeof *logit);
+	float *logit = mem_calloc(3 * V, sizeof *logit);
 	double *own = mem_calloc(4 * V, sizeof *own);
+	struct scratch scratch = { 0 };
 	enum status st = logit && own ? ST_OK : error_set(e, ST_MEMORY, "out of memory for a look at %d tokens", m->V);
 	struct move v;
 
 	memset(out, 0, sizeof *out);
 	out->z = s->tok[(size_t)sample * (size_t)s->L + (size_t)pos];
 	move_init(&v, m, &l->r, step, &row);
+	v.two = v.two && said->feat_u;
+	if (st == ST_OK)
+		st = scratch_init(&scratch, m->V, e);
 	if (st == ST_OK)
 		st = kappa_here(&v, s, sample, pos, out, e);
 	if (st == ST_OK)
-		st = m->rows(m, 1, feat, logit, c, e);
-	if (st == ST_OK && feat_u)
-		st = m->rows(m, 1, feat_u, logit + V, c, e);
+		st = rows_of(m, said, logit, c, e);
 	if (st == ST_OK) {
+		const float *ratio = said->gradient ? logit + 2 * V : NULL;
 		x = x ? x : own;
 		q_st = q_st ? q_st : own + V;
 		q_0t = q_0t ? q_0t : own + 2 * V;
 		psi = psi ? psi : own + 3 * V;
-		row.kappa = out->kappa;
-		st = look_laws(m, &l->r, &row, out->z, logit, feat_u ? logit + V : NULL, x, q_st, q_0t, psi,
-		    &out->kept, e);
+		v.row.kappa = out->kappa;
+		st = laws(&v, &scratch, out->z, logit, logit + V, ratio, x, q_st, q_0t, psi, &out->kept, e);
+		if (st == ST_OK)
+			numbers(&v, x, q_st, q_0t, psi, out);
+		if (st == ST_OK)
+			st = guided(&v, &scratch, ratio, x, tok, out, e);
 	}
-	if (st == ST_OK)
-		numbers(&v, x, q_st, q_0t, psi, out);
+	scratch_done(&scratch);
 	free(logit);
 	free(own);
 	return st;

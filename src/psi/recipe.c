@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/classifier.h"
+
+#define CLS_EXACT_MOST 100000 /* evaluations of a classifier in one step */
+
 void
 recipe_init(struct recipe *r)
 {
@@ -18,6 +22,7 @@ recipe_init(struct recipe *r)
 	r->temperature = 1;
 	r->top_p = 1;
 	r->cfg = 1;
+	r->cls = 1;
 	r->label = LABEL_NONE;
 	r->samples = 1;
 }
@@ -165,19 +170,52 @@ check_ranges(const struct recipe *r, struct error *e)
 	return ST_OK;
 }
 
+int
+recipe_classes(const struct model *m)
+{
+	return m->classes > 0 ? m->classes : m->guide ? m->guide->classes : 0;
+}
+
+static enum status
+check_classifier(const struct recipe *r, const struct model *m, struct error *e)
+{
+	const struct classifier *c = m->guide;
+
+	if (!c)
+		return r->cls == 1 && r->cls_how == CLS_FIRST
+			   ? ST_OK
+			   : error_set(e, ST_USAGE, "%s: there is no classifier (--classifier FILE)",
+				       r->cls == 1 ? "guide" : "cls");
+	if (r->cls == 0 || r->label == LABEL_NONE)
+		return ST_OK;
+	if (m->classes > 0 && m->classes != c->classes)
+		return error_set(e, ST_USAGE, "the model has %d classes, the classifier %d: not the same ones",
+				 m->classes, c->classes);
+	if (m->out == OUT_SCORE || m->out == OUT_CAUSAL)
+		return error_set(e, ST_USAGE, "cls: %s cannot be guided by a classifier",
+				 m->out == OUT_SCORE ? "a score model (SEDD)" : "a causal model");
+	if (r->cls_how == CLS_EXACT && (double)m->L * m->V > CLS_EXACT_MOST)
+		return error_set(e, ST_USAGE,
+				 "guide exact: %d x %d evaluations for each step are too many (guide first)", m->L,
+				 m->V);
+	return ST_OK;
+}
+
 static enum status
 check_label(const struct recipe *r, const struct model *m, struct error *e)
 {
-	if (m->classes == 0 && r->label != LABEL_NONE)
+	int classes = recipe_classes(m);
+
+	if (classes == 0 && r->label != LABEL_NONE)
 		return error_set(e, ST_USAGE, "label: this model has no labels");
-	if (r->label > m->classes)
+	if (r->label > classes)
 		return error_set(e, ST_USAGE, "label %d: this model has labels 0 to %d (%d: no label)", r->label,
-		    m->classes - 1, m->classes);
+				 classes - 1, classes);
 	if (r->cfg != 1 && m->classes == 0)
 		return error_set(e, ST_USAGE, "cfg %g: guidance needs a model with labels", r->cfg);
 	if (r->cfg != 1 && r->label == LABEL_NONE)
 		return error_set(e, ST_USAGE, "cfg %g: guidance needs a label", r->cfg);
-	return ST_OK;
+	return check_classifier(r, m, e);
 }
 
 /* SEDD and causal models have samplers of their own. */
@@ -244,9 +282,9 @@ recipe_equal(const struct recipe *a, const struct recipe *b)
 	for (int i = 0; i < 3; i++)
 		if (!zone_equal(&a->zone[i], &b->zone[i]))
 			return false;
-	return recipe_same_grid(a, b) && a->per == b->per &&
-	    a->removal == b->removal && a->temperature == b->temperature && a->top_p == b->top_p &&
-	    a->top_k == b->top_k && a->cfg == b->cfg && a->cfg_mix == b->cfg_mix && a->d3pm_compat == b->d3pm_compat &&
-	    a->label == b->label && a->seed == b->seed && a->samples == b->samples && a->first == b->first &&
-	    a->raw == b->raw;
+	return recipe_same_grid(a, b) && a->per == b->per && a->removal == b->removal &&
+	       a->temperature == b->temperature && a->top_p == b->top_p && a->top_k == b->top_k && a->cfg == b->cfg &&
+	       a->cfg_mix == b->cfg_mix && a->cls == b->cls && a->cls_how == b->cls_how &&
+	       a->d3pm_compat == b->d3pm_compat && a->label == b->label && a->seed == b->seed &&
+	       a->samples == b->samples && a->first == b->first && a->raw == b->raw;
 }

@@ -19,6 +19,7 @@ enum profile_given { GIVEN_TIME, GIVEN_ALPHA /* -inv */, GIVEN_ALPHA_DUO /* -inv
 enum per_position { PER_NONE, PER_CONF /* ReMDM conf */, PER_INFORMED };
 enum removal { REMOVAL_ANCESTRAL, REMOVAL_GREEDY, REMOVAL_NONE };
 enum cfg_mix { CFG_X_THETA, CFG_POSTERIOR /* published */ };
+enum cls_how { CLS_FIRST /* order, from one gradient */, CLS_EXACT };
 
 #define RECIPE_STEPS_MAX 100000
 #define RECIPE_TEMP_MAX 100.0
@@ -41,6 +42,8 @@ struct recipe {
 	int top_k;                   /* 0: off */
 	double cfg;                  /* guidance weight; 1: conditional only */
 	enum cfg_mix cfg_mix;
+	double cls; /* weight of the classifier, where there is one; 0: off */
+	enum cls_how cls_how;
 	bool d3pm_compat;
 	int label;                   /* class, LABEL_NONE or LABEL_ROWS */
 	uint64_t seed;
@@ -104,6 +107,9 @@ void zone_format(const struct zone *z, char *buf, size_t size);
 void profile_format(const struct recipe *r, char *buf, size_t size);
 /* A number as short as it can be without losing a bit: ".95". */
 void number_format(double v, char *buf, size_t size);
+
+/* Classes a label may name: the model's own, else those of what guides it; 0: none. */
+int recipe_classes(const struct model *m);
 
 /* Whether this recipe makes sense for this model (kappa on SEDD, informed on
  * masked noise, label on an unconditional model ...): ST_USAGE and why. */

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "net/classifier.h"
 #include "psi/deal.h"
 #include "psi/draw.h"
 
@@ -27,10 +28,10 @@ struct work {
 	uint8_t *part;           /* [S*L] */
 	double *kappa, *p;       /* [L] of one sample */
 	int *need;               /* [L] positions of one sample that need a row, ascending */
-	struct feat_want *want;  /* [2S] */
+	struct feat_want *want;	 /* [STEP_WANTS S] */
 	int *want_at;            /* [S] first want of a sample; -1: none */
 	int block;               /* rows in flight, of each condition */
-	float *feat, *logit, *logit_u;  /* [block,F], [block,V] */
+	float *feat, *logit, *logit_u, *ratio; /* [block,F], [block,V] */
 	struct draw_scratch *scratch;   /* [threads] */
 	int threads;
 	double net_ms;
@@ -69,6 +70,7 @@ work_done(struct work *w)
 	mem_free(w->feat);
 	mem_free(w->logit);
 	mem_free(w->logit_u);
+	mem_free(w->ratio);
 }
 
 static enum status
@@ -93,9 +95,16 @@ work_init(struct work *w, struct model *m, const struct leg *l, int step, const 
 	w->kappa = mem_calloc(L, sizeof *w->kappa);
 	w->p = mem_calloc(L, sizeof *w->p);
 	w->need = mem_calloc(L, sizeof *w->need);
-	w->want = mem_calloc(2 * S, sizeof *w->want);
+	w->want = mem_calloc(STEP_WANTS * S, sizeof *w->want);
 	w->want_at = mem_calloc(S, sizeof *w->want_at);
 	return w->part && w->kappa && w->p && w->need && w->want && w->want_at ? ST_OK : no_memory(e);
+}
+
+/* Floats that the classifier has to say about a position. */
+static size_t
+cls_width(const struct work *w)
+{
+	return (size_t)(w->v.r->cls_how == CLS_EXACT ? w->m->V : w->m->guide->F);
 }
 
 /* What rows need, for at most `rows` of one sample at a time. */
@@ -103,16 +112,19 @@ static enum status
 work_rows(struct work *w, int rows, struct error *e)
 {
 	size_t V = (size_t)w->m->V, F = (size_t)w->m->F, n;
-	int most = w->v.two ? ROWS_IN_FLIGHT / 2 : ROWS_IN_FLIGHT;
+	int most = ROWS_IN_FLIGHT / (1 + w->v.two + w->v.cls);
 
 	w->block = rows < most ? rows : most;
 	n = (size_t)w->block;
 	w->threads = pool_threads(w->m->pool);
+	if (w->v.cls)
+		F = cls_width(w) > F ? cls_width(w) : F;
 	w->feat = mem_aligned(n * F, sizeof *w->feat);
 	w->logit = mem_aligned(n * V, sizeof *w->logit);
 	w->logit_u = w->v.two ? mem_aligned(n * V, sizeof *w->logit_u) : NULL;
+	w->ratio = w->v.cls ? mem_aligned(n * V, sizeof *w->ratio) : NULL;
 	w->scratch = mem_calloc((size_t)w->threads, sizeof *w->scratch);
-	if (!w->feat || !w->logit || !w->scratch || (w->v.two && !w->logit_u))
+	if (!w->feat || !w->logit || !w->scratch || (w->v.two && !w->logit_u) || (w->v.cls && !w->ratio))
 		return no_memory(e);
 	for (int i = 0; i < w->threads; i++) {
 		w->scratch[i].order = mem_calloc(V, sizeof(int));
@@ -185,6 +197,14 @@ list_wants(const struct work *w, struct feat_want *want)
 				.len = w->m->out == OUT_CAUSAL ? w->v.step + 1 : 0,
 				.sample = k,
 			};
+		if (w->v.cls)
+			want[n++] = (struct feat_want){
+				.tok = w->in->tok + (size_t)k * (size_t)w->in->L,
+				.sigma = w->v.sigma_t,
+				.label = deal_class(&w->v, k),
+				.what = w->v.r->cls_how == CLS_EXACT ? WANT_EXACT : WANT_GRADIENT,
+				.sample = k,
+			};
 	}
 	return n;
 }
@@ -225,11 +245,11 @@ settle_item(void *arg, int item, int worker)
 	size_t V = (size_t)w->m->V, row = (size_t)item * V;
 	int pos = w->list[item];
 	size_t at = (size_t)w->sample * (size_t)w->in->L + (size_t)pos;
-	float *logit = w->logit + row, *logit_u = w->v.two ? w->logit_u + row : NULL;
+	struct said said = { w->logit + row, w->v.two ? w->logit_u + row : NULL, w->v.cls ? w->ratio + row : NULL };
 	struct draw_scratch *s = &w->scratch[worker];
 
 	if (w->only_p) {
-		w->p[pos] = draw_p_held(&w->v, logit, logit_u, w->in->tok[at], s);
+		w->p[pos] = draw_p_held(&w->v, &said, w->in->tok[at], s);
 		if (isnan(w->p[pos]))
 			note_bad(w, pos);
 		return;
@@ -240,13 +260,25 @@ settle_item(void *arg, int item, int worker)
 		.noise = move_noise(&w->v, w->in, w->sample, pos),
 		.prob = w->in->prob[at],
 	};
-	if (!draw_row(&w->v, logit, logit_u, &d, s)) {
+	if (!draw_row(&w->v, &said, &d, s)) {
 		note_bad(w, pos);
 		return;
 	}
 	w->out->tok[at] = d.tok;
 	w->out->cause[at] = (uint8_t)d.cause;
 	w->out->prob[at] = d.prob;
+}
+
+/* What the classifier says of n positions. */
+static enum status
+cls_rows(struct work *w, const struct feat_want *want, int n, struct error *e)
+{
+	size_t F = cls_width(w);
+	float *to = want->what == WANT_EXACT ? w->ratio : w->feat;
+
+	for (int i = 0; i < n; i++)
+		memcpy(to + (size_t)i * F, want->feat + (size_t)w->list[i] * F, F * sizeof *to);
+	return want->what == WANT_EXACT ? ST_OK : w->m->guide->rows(w->m->guide, n, w->feat, w->ratio, w->cancel, e);
 }
 
 /* Head rows of n positions from one want's features. */
@@ -278,6 +310,8 @@ settle(struct work *w, int sample, int n, bool only_p, struct error *e)
 		st = head_rows(w, want, m, w->logit, e);
 		if (st == ST_OK && w->v.two)
 			st = head_rows(w, want + 1, m, w->logit_u, e);
+		if (st == ST_OK && w->v.cls)
+			st = cls_rows(w, want + 1 + w->v.two, m, e);
 		w->net_ms += now_ms() - start;
 		if (st != ST_OK)
 			break;

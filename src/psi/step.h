@@ -56,10 +56,17 @@ struct feat_want {
 	double sigma;                /* 0 if the model is not timed */
 	int label;                   /* LABEL_NONE: no label term */
 	int len;                     /* 0: all positions; else (causal) the last position of the prefix tok[0..len-1] */
+	enum {
+		WANT_MODEL,
+		WANT_GRADIENT,
+		WANT_EXACT
+	} what;			     /* WANT_GRADIENT: [L, guide->F], of log p(label) of the
+				      * model's classifier; WANT_EXACT: [L,V], classifier_exact */
 	int sample;                  /* which sample (causal models keep keys and values per sample) */
 	const float *feat;           /* out: [L,F], or [F] if len; valid until the next call */
 	bool fresh;                  /* out: a network call was made */
 };
+#define STEP_WANTS 3 /* most per sample: conditional, unconditional, classifier */
 /* n wanted pieces in one batch. */
 typedef enum status features_fn(void *ctx, int n, struct feat_want *w, struct cancel *c, struct error *e);
 
@@ -80,7 +87,7 @@ enum status step_each(struct model *m, const struct leg *l, int step, const stru
                       struct step_counts *counts, struct step_counts *each, features_fn *get, void *ctx,
                       struct cancel *c, struct error *e);
 
-/* Which features a step from `in` would ask for: fills want[] (room for 2*S), returns how
+/* Which features a step from `in` would ask for: fills want[] (room for STEP_WANTS * S), returns how
  * many (0: the step needs no network).  For look-ahead. */
 int step_wants(const struct model *m, const struct leg *l, int step, const struct state *in, struct feat_want *want);
 

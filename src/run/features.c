@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "net/classifier.h"
 
 static double
 now_ms(void)
@@ -19,8 +20,12 @@ now_ms(void)
 static struct cache_key
 key_of(const struct model *m, const struct feat_want *w)
 {
-	return (struct cache_key){ .weights = m->weights, .label = w->label, .sigma = w->sigma,
-		.last_only = w->len > 0, .len = w->len > 0 ? w->len : m->L, .tok = w->tok };
+	return (struct cache_key){ .weights = w->what == WANT_MODEL ? m->weights : -(int)w->what,
+				   .label = w->label,
+				   .sigma = w->sigma,
+				   .last_only = w->len > 0,
+				   .len = w->len > 0 ? w->len : m->L,
+				   .tok = w->tok };
 }
 
 static bool
@@ -105,12 +110,47 @@ out:
 	return st;
 }
 
+static enum status
+call_classifier(struct features *f, const struct feat_want *w, float *feat, struct error *e)
+{
+	struct classifier *c = f->m->guide;
+
+	if (w->what == WANT_EXACT)
+		return classifier_exact(c, w->tok, w->sigma, w->label, f->m->mask, feat, f->cancel, e);
+	return c->gradient(c, 1, w->tok, &w->sigma, &w->label, feat, f->cancel, e);
+}
+
+/* What the classifier has to say comes first, a sample at a time; the rest in
+ * one batch. */
+static enum status
+call(struct features *f, int n, struct feat_want **w, struct cache_entry **entry, struct error *e)
+{
+	enum status st = ST_OK;
+	int k = 0;
+
+	for (int i = 0; i < n && st == ST_OK; i++) {
+		if (w[i]->what != WANT_MODEL) {
+			st = call_classifier(f, w[i], entry[i]->feat, e);
+			continue;
+		}
+		struct feat_want *want = w[i];
+		struct cache_entry *room = entry[i];
+		w[i] = w[k];
+		entry[i] = entry[k];
+		w[k] = want;
+		entry[k++] = room;
+	}
+	if (st != ST_OK || k == 0)
+		return st;
+	return w[0]->len > 0 ? call_extend(f, k, w, entry, e) : call_trunk(f, k, w, entry, e);
+}
+
 /* Fill the entries of the n wants that are not kept. */
 static enum status
-compute(struct features *f, int n, struct feat_want *const *w, struct cache_entry *const *entry, struct error *e)
+compute(struct features *f, int n, struct feat_want **w, struct cache_entry **entry, struct error *e)
 {
 	double start = now_ms();
-	enum status st = w[0]->len > 0 ? call_extend(f, n, w, entry, e) : call_trunk(f, n, w, entry, e);
+	enum status st = call(f, n, w, entry, e);
 
 	if (st != ST_OK)
 		return st;
@@ -118,6 +158,13 @@ compute(struct features *f, int n, struct feat_want *const *w, struct cache_entr
 	for (int i = 0; i < n; i++)
 		cache_commit(f->cache, entry[i]);
 	return ST_OK;
+}
+
+/* Floats per position. */
+static size_t
+width(const struct model *m, const struct feat_want *w)
+{
+	return (size_t)(w->what == WANT_MODEL ? m->F : w->what == WANT_EXACT ? m->V : m->guide->F);
 }
 
 /* Hold the entry of each want: kept ones, and fresh room for the others, which
@@ -136,7 +183,7 @@ gather(struct features *f, int n, struct feat_want *w, struct feat_want **todo, 
 			f->missing = true;
 			return ST_CANCELLED;
 		} else {
-			size_t count = (size_t)f->m->F * (w[i].len > 0 ? 1 : (size_t)f->m->L);
+			size_t count = width(f->m, &w[i]) * (w[i].len > 0 ? 1 : (size_t)f->m->L);
 			entry = cache_reserve(f->cache, &key, count);
 			if (!entry)
 				return error_set(e, ST_MEMORY, "out of memory for features");
@@ -173,13 +220,20 @@ features_get(void *ctx, int n, struct feat_want *w, struct cancel *c, struct err
 	return st;
 }
 
+/* The class of a sample, of so many. */
+static int
+class_of(const struct recipe *r, int sample, int classes)
+{
+	return r->label == LABEL_ROWS ? (int)(((unsigned)r->first + (unsigned)sample) % (unsigned)classes) : r->label;
+}
+
 int
 features_wants(const struct model *m, const struct recipe *r, double t, const struct state *s, int sample, int pos,
                struct feat_want *w)
 {
-	double sigma = m->timed && m->out != OUT_CAUSAL ? alpha_sigma(&m->alpha, t) : 0;
+	double sigma = alpha_sigma(&m->alpha, t);
 	bool labels = m->classes > 0 && r->label != LABEL_NONE;
-	int label = !labels ? LABEL_NONE : r->label == LABEL_ROWS ? (r->first + sample) % m->classes : r->label;
+	int label = labels ? class_of(r, sample, m->classes) : LABEL_NONE;
 	int n = 0, len = 0;
 
 	if (m->out == OUT_CAUSAL && pos >= 0) {
@@ -187,13 +241,22 @@ features_wants(const struct model *m, const struct recipe *r, double t, const st
 			return 0;
 		len = pos;
 	}
-	struct feat_want base = { .tok = s->tok + (size_t)sample * (size_t)s->L, .sigma = sigma, .label = label,
-		.len = len, .sample = sample };
+	struct feat_want base = { .tok = s->tok + (size_t)sample * (size_t)s->L,
+				  .label = label,
+				  .len = len,
+				  .sample = sample,
+				  .sigma = m->timed && m->out != OUT_CAUSAL ? sigma : 0 };
 	if (labels && r->cfg == 0)
 		base.label = m->classes;
 	w[n++] = base;
-	if (labels && r->cfg != 0 && r->cfg != 1) {
+	if (labels && r->cfg != 0 && r->cfg != 1 && label != m->classes) {
 		base.label = m->classes;
+		w[n++] = base;
+	}
+	if (m->guide && r->cls != 0 && r->label != LABEL_NONE && r->label < m->guide->classes) {
+		base.label = class_of(r, sample, m->guide->classes);
+		base.sigma = sigma;
+		base.what = r->cls_how == CLS_EXACT ? WANT_EXACT : WANT_GRADIENT;
 		w[n++] = base;
 	}
 	return n;

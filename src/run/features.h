@@ -33,10 +33,21 @@ enum status features_get(void *ctx, int n, struct feat_want *w, struct cancel *c
 void features_done(struct features *f);
 
 /* What is needed to say something about sample `sample` of s at time t under
- * recipe r: fills one or two wants (conditional first, then unconditional) and
- * returns how many.  pos: causal models give the row that predicts it (none
+ * recipe r: fills up to STEP_WANTS wants (conditional, then unconditional, then the
+ * classifier's gradient) and returns how many.  pos: causal models give the row that predicts it (none
  * for position 0: returns 0); -1: all positions. */
 int features_wants(const struct model *m, const struct recipe *r, double t, const struct state *s, int sample, int pos,
                    struct feat_want *w);
+/* Of those k: the unconditional one, the classifier's; NULL: none. */
+static inline const struct feat_want *
+features_uncond(const struct feat_want *w, int k)
+{
+	return k > 1 && w[1].what == WANT_MODEL ? &w[1] : NULL;
+}
+static inline const struct feat_want *
+features_guide(const struct feat_want *w, int k)
+{
+	return k > 1 && w[k - 1].what != WANT_MODEL ? &w[k - 1] : NULL;
+}
 
 #endif

@@ -31,6 +31,7 @@ libpsiview_a_SOURCES += \
 	src/run/score.c \
 	src/run/score.h \
 	src/run/serve.c \
+	src/run/serve_guide.c \
 	src/run/serve_look.c \
 	src/run/settings.c \
 	src/run/settings.h \

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "models/classifier.h"
 #include "models/registry.h"
 #include "run/tokenizer.h"
 
@@ -74,6 +75,7 @@ open_done(struct opened *o)
 		return;
 	model_free(o->raw);
 	model_free(o->ema);
+	classifier_free(o->guide);
 	pool_free(o->pool);
 	tok_free(o->tok);
 	ckpt_close(o->ckpt);
@@ -98,6 +100,27 @@ open_file(const struct open_setup *s, struct opened *o, struct error *e)
 	return st;
 }
 
+/* The classifier must have been made for these tokens. */
+static enum status
+open_guide(const struct open_setup *s, struct opened *o, struct error *e)
+{
+	const struct model *m = o->ema;
+	enum status st = classifier_open(s->classifier, o->pool, &o->guide, e);
+	const struct classifier *c = o->guide;
+
+	if (st == ST_OK && (c->L != m->L || c->V != m->V))
+		st = error_set(e, ST_CKPT, "length %d and vocabulary %d are not those of the model (%d, %d)", c->L,
+			       c->V, m->L, m->V);
+	if (st != ST_OK) {
+		error_prefix(e, s->classifier);
+		return st;
+	}
+	o->ema->guide = o->guide;
+	if (o->raw)
+		o->raw->guide = o->guide;
+	return ST_OK;
+}
+
 static enum status
 open_models(const struct open_setup *s, struct opened *o, struct error *e)
 {
@@ -112,9 +135,11 @@ open_models(const struct open_setup *s, struct opened *o, struct error *e)
 		st = model_open(o->ckpt, !has_ema, o->pool, &o->ema, e);
 	if (st == ST_OK && has_ema && has_raw)
 		st = model_open(o->ckpt, true, o->pool, &o->raw, e);
-	if (st != ST_OK)
+	if (st != ST_OK) {
 		error_prefix(e, o->path);
-	return st;
+		return st;
+	}
+	return s->classifier ? open_guide(s, o, e) : ST_OK;
 }
 
 /* The tokenizer knows its own [BOS]; without one it is guessed from the

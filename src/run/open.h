@@ -16,6 +16,7 @@ struct open_setup {
 	const char *path;                /* NULL: the bundled demo */
 	const char *tokenizer;           /* --tokenizer; NULL: look for it */
 	struct config_override override;
+	const char *classifier;		 /* --classifier; NULL: none */
 	int threads;                     /* 0: one for each processor */
 };
 
@@ -27,6 +28,7 @@ struct opened {
 	struct pool *pool;
 	struct model *ema;               /* EMA weights, or the only ones there are */
 	struct model *raw;               /* NULL: no second set */
+	struct classifier *guide;	 /* what guides both; NULL: nothing */
 };
 
 /* Errors carry the path: "FILE: reason". */

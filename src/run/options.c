@@ -95,6 +95,8 @@ static const struct option_info fixed[OPT_FIXED] = {
 	[OPT_MASK] = { "mask", 0, OPTION_INT, "ID", -1, 1 << 24, OPENS, false, "token of [MASK]; -1: uniform noise" },
 	[OPT_CLASSES] = { "classes", 0, OPTION_INT, "N", 0, 1 << 24, OPENS, false,
 		"number of classes, where the file does not say" },
+	[OPT_CLASSIFIER] = { "classifier", 0, OPTION_FILE, "FILE", 0, 0, SAMPLE, false,
+		"noisy classifier that guides towards the class (knobs cls, guide)" },
 	[OPT_PLAIN] = { "plain", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true,
 		"one line for each event, for screen readers and logs" },
 	[OPT_NO_PROBE] = { "no-probe", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true,

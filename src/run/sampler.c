@@ -210,7 +210,8 @@ in_the_way(const struct sampler *s, const struct request *r)
 
 	if (!s->busy || s->doing != RQ_AHEAD || !(r->kind == RQ_STEP || r->kind == RQ_AHEAD || r->compute))
 		return false;
-	return r->node != s->doing_node || a->raw != b->raw || a->label != b->label || (a->cfg == 1) != (b->cfg == 1);
+	return r->node != s->doing_node || a->raw != b->raw || a->label != b->label || (a->cfg == 1) != (b->cfg == 1) ||
+	       (a->cfg == 0) != (b->cfg == 0);
 }
 
 uint64_t

@@ -42,7 +42,8 @@ enum request_kind {
 
 enum law { LAW_X_THETA, LAW_Q_0T, LAW_PSI /* the coming step */, LAW_COUNT };
 
-enum paint { PAINT_CONFIDENCE /* prob of the token now: x_theta at it */, PAINT_ENTROPY, PAINT_ARGMAX /* tokens */ };
+enum paint { PAINT_CONFIDENCE /* prob of the token now: x_theta at it */, PAINT_ENTROPY, PAINT_ARGMAX /* tokens */,
+	PAINT_GUIDANCE /* what it added to the probability of the drawn value, in the step that made the node */ };
 
 struct edit {
 	int i /* 0..S*L-1 */;
@@ -59,7 +60,10 @@ struct request {
 	int sample, pos;                 /* RQ_INSPECT */
 	int n_also, also[2];             /* RQ_INSPECT: more positions of that sample (the other channels of a pixel) */
 	bool laws;                       /* RQ_INSPECT: whole distributions too */
+	bool drawn;                      /* RQ_INSPECT: what guidance did to tok (pos, then also) too */
+	int32_t tok[3];
 	enum paint paint;
+	bool coming;                     /* PAINT_GUIDANCE: of the step from node under recipe instead */
 	bool compute;                    /* RQ_PREVIEW, INSPECT, PAINT: compute features if not kept */
 	bool flat;                       /* RQ_STEP: keep the first and the last state only; no other is looked at.
 	                                  * Reports of the states between carry no node */

@@ -61,11 +61,15 @@ bool serve(struct sampler *s, struct pending *p);
 /* serve_look.c.  missing: features are not kept and were not to be computed. */
 enum status serve_inspect(struct sampler *s, struct pending *p, bool *missing, struct error *e);
 enum status serve_paint(struct sampler *s, struct pending *p, bool *missing, struct error *e);
+/* serve_guide.c */
+enum status serve_guidance(struct sampler *s, struct pending *p, bool *missing, struct error *e);
 enum status serve_ahead(struct sampler *s, struct pending *p, struct error *e);
 
 /* serve_look.c: what all kinds of work share. */
 /* What stops the present work: not the trunk's, which serves others meanwhile. */
 struct cancel *serve_cancel(struct sampler *s);
+/* A newer painting waits: the present one is not wanted any more. */
+bool serve_outdated(struct sampler *s);
 struct features serve_features(struct sampler *s, struct model *m, bool compute, bool step);
 /* The model of a recipe's weights; the recipe is made to fit this tree. */
 enum status serve_model(struct sampler *s, struct recipe *r, struct model **m, struct error *e);

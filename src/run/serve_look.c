@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/classifier.h"
 #include "psi/filter.h"
 #include "psi/guide.h"
 #include "psi/posterior.h"
@@ -94,6 +95,22 @@ look_setup_done(struct look_setup *l)
 		leg_free(l->leg);
 }
 
+static struct look_said
+what_said(const struct model *m, const struct feat_want *w, int k, int pos)
+{
+	const struct feat_want *u = features_uncond(w, k), *c = features_guide(w, k);
+	size_t at = w->len > 0 ? 0 : (size_t)pos;
+	struct look_said out = { .feat = w->feat + at * (size_t)m->F };
+
+	if (u)
+		out.feat_u = u->feat + at * (size_t)m->F;
+	if (c) {
+		out.exact = c->what == WANT_EXACT;
+		out.gradient = c->feat + at * (size_t)(out.exact ? m->V : m->guide->F);
+	}
+	return out;
+}
+
 /* One of the positions of a request, k-th of its looks; w: its features. */
 static enum status
 inspect_one(struct sampler *s, struct pending *p, const struct look_setup *l, int n_want, const struct feat_want *w,
@@ -101,11 +118,12 @@ inspect_one(struct sampler *s, struct pending *p, const struct look_setup *l, in
 {
 	struct report *out = &p->final->report;
 	int pos = k ? p->r.also[k - 1] : p->r.pos;
-	size_t V = (size_t)l->m->V, at = w[0].len > 0 ? 0 : (size_t)pos * (size_t)l->m->F;
+	size_t V = (size_t)l->m->V;
 	double *law = out->law ? out->law + (size_t)k * LAW_COUNT * V : NULL;
+	struct look_said said = what_said(l->m, w, n_want, pos);
 
-	return look_at(l->m, l->leg, p->r.node->step, &s->in[s->depth], p->r.sample, pos, w[0].feat + at,
-		n_want > 1 ? w[1].feat + at : NULL, k ? &out->also[k - 1] : &out->look,
+	return look_at(l->m, l->leg, p->r.node->step, &s->in[s->depth], p->r.sample, pos, &said,
+		p->r.drawn ? p->r.tok[k] : -1, k ? &out->also[k - 1] : &out->look,
 		law ? law + LAW_X_THETA * V : NULL, NULL, law ? law + LAW_Q_0T * V : NULL,
 		law ? law + LAW_PSI * V : NULL, serve_cancel(s), e);
 }
@@ -125,7 +143,7 @@ enum status
 serve_inspect(struct sampler *s, struct pending *p, bool *missing, struct error *e)
 {
 	struct look_setup l;
-	struct feat_want w[2];
+	struct feat_want w[STEP_WANTS];
 	enum status rc = inspect_valid(s, &p->r, e);
 
 	if (rc != ST_OK || (rc = look_setup(s, p, &l, e)) != ST_OK)
@@ -232,9 +250,8 @@ paint_row(void *arg, int row, int worker)
 	}
 }
 
-/* A newer painting waits: this one is not wanted any more. */
-static bool
-outdated(struct sampler *s)
+bool
+serve_outdated(struct sampler *s)
 {
 	if (s->depth == 0)
 		sampler_serve_above(s, sampler_rank(RQ_PAINT));
@@ -256,7 +273,7 @@ paint_sample(struct sampler *s, struct painting *p, const float *feat, const flo
 	for (int i = shift; i < m->L && rc == ST_OK; i += PAINT_ROWS) {
 		int n = m->L - i < PAINT_ROWS ? m->L - i : PAINT_ROWS;
 		size_t from = (size_t)(i - shift) * F;
-		if (outdated(s))
+		if (serve_outdated(s))
 			return ST_CANCELLED;
 		p->first = i;
 		rc = m->rows(m, n, feat + from, p->logit, serve_cancel(s), e);
@@ -274,12 +291,14 @@ paint_all(struct sampler *s, struct pending *q, struct look_setup *l, struct pai
 {
 	struct features f = serve_features(s, l->m, q->r.compute, false);
 	size_t L = (size_t)s->L, block = PAINT_ROWS * (size_t)l->m->V;
+	struct recipe plain = q->r.recipe; /* these show x_theta, which no classifier touches */
 	enum status rc = ST_OK;
 
+	plain.cls = 0;
 	for (int i = 0; i < s->S && rc == ST_OK; i++) {
-		struct feat_want w[2];
+		struct feat_want w[STEP_WANTS];
 		/* buffers of this depth stay as they are: what is served above uses the other set */
-		int k = features_wants(l->m, &q->r.recipe, l->t, &s->in[s->depth], i, -1, w);
+		int k = features_wants(l->m, &plain, l->t, &s->in[s->depth], i, -1, w);
 		rc = features_get(&f, k, w, serve_cancel(s), e);
 		p->tok = s->in[s->depth].tok + (size_t)i * L;
 		if (rc == ST_OK && k > 1 && !p->logit_u && !(p->logit_u = mem_aligned(block, sizeof *p->logit_u)))
@@ -311,8 +330,11 @@ serve_paint(struct sampler *s, struct pending *q, bool *missing, struct error *e
 	struct report *out = &q->final->report;
 	size_t n = (size_t)s->S * (size_t)s->L;
 	struct look_setup l;
-	enum status rc = look_setup(s, q, &l, e);
+	enum status rc;
 
+	if (q->r.paint == PAINT_GUIDANCE)
+		return serve_guidance(s, q, missing, e);
+	rc = look_setup(s, q, &l, e);
 	if (rc != ST_OK)
 		return rc;
 	size_t V = (size_t)l.m->V;
@@ -343,7 +365,7 @@ serve_paint(struct sampler *s, struct pending *q, bool *missing, struct error *e
 
 /* ---- look-ahead ---- */
 
-/* What previews and the next step will want; w has room for 2 * S. */
+/* What previews and the next step will want; w has room for STEP_WANTS * S. */
 static int
 ahead_wants(struct sampler *s, const struct pending *p, const struct look_setup *l, struct feat_want *w)
 {
@@ -365,7 +387,7 @@ serve_ahead(struct sampler *s, struct pending *p, struct error *e)
 
 	if (rc != ST_OK)
 		return rc;
-	struct feat_want *w = mem_calloc(2 * (size_t)s->S, sizeof *w);
+	struct feat_want *w = mem_calloc(STEP_WANTS * (size_t)s->S, sizeof *w);
 	struct features f = serve_features(s, l.m, true, false);
 	if (!w) {
 		rc = error_set(e, ST_MEMORY, "out of memory for features");

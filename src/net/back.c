@@ -1,0 +1,160 @@
+/* back.c: see back.h.  Owns the gradients and the scratch of one walk. */
+#include "net/back.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+float
+slope_silu(float v)
+{
+	double s = 1 / (1 + exp(-(double)v));
+
+	return (float)(s * (1 + (double)v * (1 - s)));
+}
+
+float
+slope_gelu(float v)
+{
+	const double c = 0.79788456080286535588, k = 0.044715;
+	double x = (double)v, t = tanh(c * (x + k * x * x * x));
+
+	return (float)(.5 * (1 + t) + .5 * x * (1 - t * t) * c * (1 + 3 * k * x * x));
+}
+
+float *
+back_value(const struct back *b, int v)
+{
+	if (v < 0 || !b->wanted[v])
+		return NULL;
+	return v == b->x->net->feature ? b->feat : b->grad + b->x->plan.offset[v];
+}
+
+/* Values that depend on the input, in the order in which they are made. */
+static void
+find_wanted(const struct net *net, bool *wanted)
+{
+	for (int i = 0; i < net->n_op; i++) {
+		const struct net_op *op = &net->op[i];
+		bool any = op->kind == NET_EMBED || op->kind == NET_PIXELS;
+		for (int k = 0; k < NET_INS; k++)
+			any |= op->in[k] >= 0 && wanted[op->in[k]];
+		if (op->out >= 0)
+			wanted[op->out] |= any;
+	}
+}
+
+static size_t
+op_scratch(const struct exec *x, const struct net_op *op)
+{
+	switch (op->kind) {
+	case NET_LINEAR:
+		return back_linear_scratch(x, op);
+	case NET_ATTEND:
+		return back_attend_scratch(x, op);
+	case NET_CONV:
+		return back_conv_scratch(x, op);
+	default:
+		return 0;
+	}
+}
+
+enum status
+back_reserve(struct back *b, const struct exec *x, struct error *e)
+{
+	size_t most = 0, all;
+
+	back_done(b);
+	for (int i = 0; i < x->net->n_op; i++) {
+		size_t need = op_scratch(x, &x->net->op[i]);
+		most = need > most ? need : most;
+	}
+	b->x = x;
+	b->scratch_floats = (most + 15) / 16 * 16;
+	b->wanted = mem_calloc((size_t)x->net->n_value, sizeof *b->wanted);
+	b->grad = mem_aligned(x->plan.floats, sizeof *b->grad);
+	if (mem_mul(b->scratch_floats, (size_t)pool_threads(x->pool), &all))
+		b->scratch = mem_aligned(all ? all : 1, sizeof *b->scratch);
+	if (!b->wanted || !b->grad || !b->scratch) {
+		back_done(b);
+		return error_set(e, ST_MEMORY, "out of memory: the gradients take %zu MB", x->plan.floats >> 18);
+	}
+	find_wanted(x->net, b->wanted);
+	return ST_OK;
+}
+
+void
+back_done(struct back *b)
+{
+	free(b->wanted);
+	mem_free(b->grad);
+	mem_free(b->scratch);
+	*b = (struct back){ 0 };
+}
+
+/* The input's own gradient: rows of the embedding, or values of pixels in the
+ * order of the tokens. */
+static void
+to_input(const struct back *b, const struct net_op *op)
+{
+	const struct exec *x = b->x;
+	size_t ld = exec_ld(x, op->out), L = (size_t)x->rows, pixels = L / 3, d = (size_t)op->dim[DIM_N];
+
+	for (size_t s = 0; s < (size_t)x->n; s++) {
+		const float *g = back_value(b, op->out) + s * exec_step(x, op->out);
+		if (op->kind == NET_EMBED)
+			for (size_t l = 0; l < L; l++)
+				memcpy(b->input + (s * L + l) * d, g + l * ld, d * sizeof *g);
+		else
+			for (size_t c = 0; c < 3; c++)
+				for (size_t i = 0; i < pixels; i++)
+					b->input[s * L + c * pixels + i] = g[i * ld + c];
+	}
+}
+
+static enum status
+back_op(struct back *b, const struct net_op *op, struct error *e)
+{
+	if (op->out < 0 || !b->wanted[op->out])
+		return ST_OK;
+	switch (op->kind) {
+	case NET_LINEAR:
+		return back_linear(b, op, e);
+	case NET_ATTEND:
+		return back_attend(b, op, e);
+	case NET_NORM:
+		return back_norm(b, op, e);
+	case NET_CONV:
+		return back_conv(b, op, e);
+	case NET_GROUP:
+		return back_group(b, op, e);
+	case NET_EMBED:
+	case NET_PIXELS:
+		to_input(b, op);
+		return ST_OK;
+	case NET_TIME:
+	case NET_LABEL:
+	case NET_HEAD:
+	case NET_MU:
+	case NET_LOGISTIC:
+		break;
+	}
+	return error_set(e, ST_FAIL, "operation %d has no backward pass", (int)op->kind);
+}
+
+enum status
+back_run(struct back *b, float *feat, float *input, struct error *e)
+{
+	const struct net *net = b->x->net;
+	enum status st = ST_OK;
+
+	memset(b->grad, 0, b->x->plan.floats * sizeof *b->grad);
+	b->feat = feat;
+	b->input = input;
+	for (int i = net->n_op - 1; i >= 0 && st == ST_OK; i--)
+		if (net->op[i].kind != NET_HEAD && net->op[i].kind != NET_LOGISTIC)
+			st = back_op(b, &net->op[i], e);
+	return st == ST_CANCELLED ? error_set(e, st, "cancelled") : st;
+}

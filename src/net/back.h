@@ -1,0 +1,62 @@
+/*
+ * back.h: the list of operations walked backwards, private to src/net.
+ *
+ * A back stands on a forward pass whose values were kept.  It has one gradient
+ * for each value that depends on the input, laid out as the values are, and
+ * each operation adds to those of its inputs what follows from that of its
+ * output.  What the forward pass did not keep (norms, activations before GELU
+ * and silu, attention weights) is computed again.
+ *
+ * Every function below returns the status of its pool loop.  Gradients of
+ * parameters are to be added where these functions hold both factors of them:
+ * the prepared input and the gradient of the product.
+ */
+#ifndef PSI_NET_BACK_H
+#define PSI_NET_BACK_H
+
+#include "net/exec.h"
+
+struct back {
+	const struct exec *x;
+	bool *wanted;	/* [n_value] depends on the input */
+	float *grad;	/* as x->base */
+	float *feat;	/* of the feature value, as x->feat */
+	float *input;	/* out: [n,L,d] of EMBED's rows, [n,L] of PIXELS' values */
+	float *scratch; /* [threads][scratch_floats] */
+	size_t scratch_floats;
+};
+
+/* Gradient of a value, first row of sample 0; NULL: not wanted. */
+float *back_value(const struct back *b, int v);
+/* The memory for x's plan, or more of it. */
+enum status back_reserve(struct back *b, const struct exec *x, struct error *e);
+void back_done(struct back *b);
+/* All operations, last first.  feat [n,rows,F]: the gradient of the features,
+ * read only. */
+enum status back_run(struct back *b, float *feat, float *input, struct error *e);
+
+static inline float *
+back_scratch(const struct back *b, int worker)
+{
+	return b->scratch + (size_t)worker * b->scratch_floats;
+}
+
+enum status back_linear(struct back *b, const struct net_op *op, struct error *e);
+enum status back_attend(struct back *b, const struct net_op *op, struct error *e);
+enum status back_norm(struct back *b, const struct net_op *op, struct error *e);
+enum status back_conv(struct back *b, const struct net_op *op, struct error *e);
+enum status back_group(struct back *b, const struct net_op *op, struct error *e);
+/* Floats of scratch per worker. */
+size_t back_linear_scratch(const struct exec *x, const struct net_op *op);
+size_t back_attend_scratch(const struct exec *x, const struct net_op *op);
+size_t back_conv_scratch(const struct exec *x, const struct net_op *op);
+
+/* dx += what dy says of y = ((x - mean) rstd w) (1 + scale) + shift; n floats
+ * each, scale NULL: 0. */
+void back_layer_norm(int n, const float *x, const float *w, const float *scale, const float *dy, float *dx);
+
+/* d silu(v) / dv and d gelu_tanh(v) / dv. */
+float slope_silu(float v);
+float slope_gelu(float v);
+
+#endif
