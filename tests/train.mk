@@ -20,4 +20,7 @@ TESTS += tests/test_data_text
 check_PROGRAMS += tests/test_data_image
 tests_test_data_image_SOURCES = tests/test_data_image.c
 TESTS += tests/test_data_image
+check_PROGRAMS += tests/test_corrupt
+tests_test_corrupt_SOURCES = tests/test_corrupt.c tests/chi_square.h
+TESTS += tests/test_corrupt
 EXTRA_DIST += tests/golden/training

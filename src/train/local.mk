@@ -1,5 +1,6 @@
 libpsiview_a_SOURCES += \
 	src/train/adam.h src/train/adam.c \
+	src/train/corrupt.h src/train/corrupt.c \
 	src/train/curriculum.h src/train/curriculum.c \
 	src/train/data_image.h src/train/data_image.c \
 	src/train/data_sudoku.h src/train/data_sudoku.c \
