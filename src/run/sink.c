@@ -22,6 +22,7 @@
 struct sink {
 	struct sink_setup s;
 	struct recipe recipe;
+	char hash[65];                   /* copy; s.hash and s.recipe point into this struct */
 	char line[RECIPE_LINE + 80];     /* recipe of all samples, with the checkpoint's hash */
 	int count, side;
 	size_t pixels;                   /* bytes of one picture, 3 * side * side */
@@ -187,6 +188,9 @@ sink_new(const struct sink_setup *s, struct sink **out, struct error *e)
 		return error_set(e, ST_MEMORY, "out of memory");
 	k->s = *s;
 	k->recipe = *s->recipe;
+	k->s.recipe = &k->recipe;
+	snprintf(k->hash, sizeof k->hash, "%s", s->hash ? s->hash : "");
+	k->s.hash = s->hash ? k->hash : NULL;
 	k->count = s->recipe->samples;
 	k->side = picture_side(s->L);
 	k->pixels = (size_t)s->L;

@@ -32,7 +32,7 @@ struct sink_setup {
 	enum sink_format format;
 	const char *path;
 	struct outfile *out;             /* borrowed; unless sink_by_name */
-	const char *hash;                /* of the checkpoint */
+	const char *hash;                /* of the checkpoint; NULL: not known.  Copied, as is the recipe */
 	const struct recipe *recipe;     /* of all samples, its `samples` is their number */
 	int L;
 	int columns, zoom, gap;          /* of a sheet; 0: as square as can be */
