@@ -39,7 +39,8 @@ sixel_decode(const char **at, struct decoded *d)
 				return false;
 			if (sscanf(s, ";2;%d;%d;%d%n", &r, &g, &b, &used) == 3) {
 				s += used;
-				reg[ink] = (uint32_t)((r * 255 + 50) / 100 << 16 | (g * 255 + 50) / 100 << 8 | (b * 255 + 50) / 100);
+				reg[ink] = (uint32_t)((r * 255 + 50) / 100 << 16 | (g * 255 + 50) / 100 << 8 |
+				                      (b * 255 + 50) / 100);
 				d->colours = ink >= d->colours ? ink + 1 : d->colours;
 			}
 			continue;
