@@ -18,7 +18,7 @@
 #include "models/registry.h"
 #include "tests/check.h"
 
-#define LARGEST ((size_t)4 << 20)        /* larger files take their turn elsewhere */
+#define LARGEST ((size_t)16 << 20)       /* larger files take their turn elsewhere */
 #define CUTS 20
 #define RUNS 60                  /* numbers changed in a header, of each kind */
 #define FLIPS 120
