@@ -27,7 +27,7 @@ wanted(int class, int pos)
 /* F = 1: the value preferred. */
 static enum status
 gradient_trunk(struct model *m, int n, const int32_t *tok, const double *sigma, const int *label, float *feat,
-               struct cancel *c, struct error *e)
+	       struct cancel *c, struct error *e)
 {
 	(void)m, (void)tok, (void)sigma, (void)c, (void)e;
 	for (int i = 0; i < n * PIX_L; i++)
@@ -52,12 +52,21 @@ static bool
 image_open(struct bench *b, bool masked, int samples)
 {
 	struct error e = { 0 };
-	struct app_setup s = { .model = &b->model.model, .name = masked ? "masked.ckpt" : "pictures.ckpt", .side = SIDE };
+	struct app_setup s = { .model = &b->model.model,
+			       .name = masked ? "masked.ckpt" : "pictures.ckpt",
+			       .side = SIDE };
 
 	memset(b, 0, sizeof *b);
-	b->model.model = (struct model){ .L = PIX_L, .V = 256 + masked, .F = 1, .mask = masked ? 256 : -1, .classes = CLASSES,
-		.out = masked ? OUT_SUBS : OUT_MEAN, .alpha = { ALPHA_LOGLINEAR, 1e-3 }, .timed = !masked, .trunk = gradient_trunk,
-		.rows = gradient_rows };
+	b->model.model = (struct model){ .L = PIX_L,
+					 .V = 256 + masked,
+					 .F = 1,
+					 .mask = masked ? 256 : -1,
+					 .classes = CLASSES,
+					 .out = masked ? OUT_SUBS : OUT_MEAN,
+					 .alpha = { ALPHA_LOGLINEAR, 1e-3 },
+					 .timed = !masked,
+					 .trunk = gradient_trunk,
+					 .rows = gradient_rows };
 	b->tok = tok_pixels();
 	recipe_default(&b->model.model, true, &s.recipe);
 	s.recipe.seed = 7;
@@ -101,7 +110,8 @@ wrong_cells(struct bench *b, int sample)
 			for (int half = 0; half < 2; half++) {
 				int i = (2 * y + half) / g->zoom * SIDE + x / g->zoom;
 
-				want[half] = CELL_RGB | (uint32_t)(tok[i] << 16 | tok[i + SIDE * SIDE] << 8 | tok[i + 2 * SIDE * SIDE]);
+				want[half] = CELL_RGB | (uint32_t)(tok[i] << 16 | tok[i + SIDE * SIDE] << 8 |
+								   tok[i + 2 * SIDE * SIDE]);
 			}
 			bad += k->ch[0] != 0x2580 || k->fg != want[0] || k->bg != want[1];
 		}
@@ -121,9 +131,11 @@ test_cells(void)
 	for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
 		draw_at(&b, size[i][0], size[i][1]);
 		for (int k = 0; k < 4; k++)
-			CHECK(wrong_cells(&b, k) == 0, "%dx%d: picture %d stands there pixel by pixel", size[i][0], size[i][1], k);
+			CHECK(wrong_cells(&b, k) == 0, "%dx%d: picture %d stands there pixel by pixel", size[i][0],
+			      size[i][1], k);
 	}
-	CHECK(b.app->priv->image->grid.zoom >= 3, "and grows with the terminal: zoom %d", b.app->priv->image->grid.zoom);
+	CHECK(b.app->priv->image->grid.zoom >= 3, "and grows with the terminal: zoom %d",
+	      b.app->priv->image->grid.zoom);
 	bench_close(&b);
 }
 
@@ -168,8 +180,9 @@ test_keys(void)
 	a = b.app;
 	draw_at(&b, 200, 60);
 	CHECK(type(&b, "20s<Right>3<Down>"), "moves");
-	CHECK(app_positions(a, at) == 3 && at[0] == 3 * SIDE + 1 && at[1] == at[0] + SIDE * SIDE && at[2] == at[1] + SIDE * SIDE,
-	    "the cursor has three positions");
+	CHECK(app_positions(a, at) == 3 && at[0] == 3 * SIDE + 1 && at[1] == at[0] + SIDE * SIDE &&
+		  at[2] == at[1] + SIDE * SIDE,
+	      "the cursor has three positions");
 	type(&b, "<PgDn>");
 	CHECK(a->cursor.sample == 1, "PgDn: the next picture");
 	type(&b, "<PgUp><PgUp><End>");
@@ -180,8 +193,8 @@ test_keys(void)
 	int zoom = a->priv->image->grid.zoom;
 	snprintf(cell, sizeof cell, "<Click:%d,%d>", r.x + 4 * zoom + 1, r.y + 3 * zoom + 1);
 	type(&b, cell);
-	CHECK(a->cursor.sample == 2 && a->cursor.pos == 6 * SIDE + 4, "a click takes the pixel: %d, %d", a->cursor.sample,
-	    a->cursor.pos);
+	CHECK(a->cursor.sample == 2 && a->cursor.pos == 6 * SIDE + 4, "a click takes the pixel: %d, %d",
+	      a->cursor.sample, a->cursor.pos);
 	CHECK(app_command(a, "label cat", &e) == ST_OK && settle(&b) && a->recipe.label == 3, "a class by its name");
 	CHECK(app_command(a, "set label ship", &e) == ST_OK && a->recipe.label == 8, "as a knob too");
 	CHECK(app_command(a, "label unicorn", &e) == ST_USAGE, "there is no such class");
@@ -214,8 +227,10 @@ test_laws(void)
 			}
 			for (int v = 0; v < 256; v++)
 				best = x[v] > x[best] ? v : best;
-			CHECK(best == wanted(0, 2 + ch * SIDE * SIDE), "channel %d: x_theta is at the value wanted", ch);
-			CHECK(l->z == z && x[z] == l->p_now && x[512 + z] == l->psi_now, "channel %d: of the value held", ch);
+			CHECK(best == wanted(0, 2 + ch * SIDE * SIDE), "channel %d: x_theta is at the value wanted",
+			      ch);
+			CHECK(l->z == z && x[z] == l->p_now && x[512 + z] == l->psi_now,
+			      "channel %d: of the value held", ch);
 		}
 	}
 	bench_close(&b);
@@ -237,8 +252,9 @@ test_reveal(void)
 	while (a->cursor.reveal >= 0 && rows < 1000) {
 		int row = a->priv->touched[a->cursor.reveal - 1] % (SIDE * SIDE) / SIDE;
 
-		bad += row <= last && rows < SIDE - 1 && a->priv->cause[a->priv->touched[a->cursor.reveal - 1]] == CAUSE_PRED &&
-		    a->priv->cause[a->priv->touched[0]] != CAUSE_PRED;
+		bad += row <= last && rows < SIDE - 1 &&
+		       a->priv->cause[a->priv->touched[a->cursor.reveal - 1]] == CAUSE_PRED &&
+		       a->priv->cause[a->priv->touched[0]] != CAUSE_PRED;
 		last = row;
 		rows++;
 		type(&b, ".");
@@ -278,7 +294,8 @@ test_overlays(void)
 			for (int ch = 0; ch < 3; ch++) {
 				size_t at = (size_t)(k * PIX_L + ch * SIDE * SIDE + i);
 
-				bad += (int)(p->rgb[i] >> (16 - 8 * ch) & 255) != abs(a->priv->now.tok[at] - a->priv->before.tok[at]);
+				bad += (int)(p->rgb[i] >> (16 - 8 * ch) & 255) !=
+				       abs(a->priv->now.tok[at] - a->priv->before.tok[at]);
 			}
 	}
 	CHECK(!bad, "|difference| to the step before");
@@ -320,7 +337,14 @@ test_overlays(void)
 
 /* --- golden screens --- */
 
-static const struct { const char *name; bool masked; int samples; const char *keys, *command; int w, h; bool utf8; } cases[] = {
+static const struct {
+	const char *name;
+	bool masked;
+	int samples;
+	const char *keys, *command;
+	int w, h;
+	bool utf8;
+} cases[] = {
 	{ "image-start-80x24", false, 4, "", NULL, 80, 24, true },
 	{ "image-steps-80x24", false, 4, "20s<Right><Down>", NULL, 80, 24, true },
 	{ "image-steps-80x24-ascii", false, 4, "20s<Right><Down>", NULL, 80, 24, false },

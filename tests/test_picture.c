@@ -12,7 +12,7 @@
 #include "ui/sixel.h"
 #include "ui/tiles.h"
 
-#define ONE_PER_CENT 3           /* of 255, rounded up */
+#define ONE_PER_CENT 3 /* of 255, rounded up */
 
 /* w*h colours, at most `colours` of them; 0: each its own. */
 static uint32_t *
@@ -39,8 +39,8 @@ test_sixel(int w, int h, int zoom, int colours, int registers, int far)
 	const char *at = b.p;
 
 	ok = ok && strncmp(at, "\x1bP0;1;0q\"1;1;", 13) == 0 && sixel_decode(&at, &d) && at == b.p + b.n;
-	CHECK(ok && decoded_equals(&d, w, h, zoom, rgb, far), "sixel %dx%d zoom %d, %d colours, %d registers", w, h, zoom,
-	    colours, registers);
+	CHECK(ok && decoded_equals(&d, w, h, zoom, rgb, far), "sixel %dx%d zoom %d, %d colours, %d registers", w, h,
+	      zoom, colours, registers);
 	CHECK(d.colours <= (registers > 256 ? registers : 256), "within the registers: %d", d.colours);
 	free(d.rgb);
 	free(b.p);
@@ -69,7 +69,8 @@ test_halves(void)
 				bad += k->ch[0] != 0x2580 || k->fg != (CELL_RGB | rgb[2 * y / zoom * 5 + x / zoom]);
 				bad += k->bg != (CELL_RGB | (low < 7 * zoom ? rgb[low / zoom * 5 + x / zoom] : 0));
 			}
-		CHECK(cols == 5 * zoom && rows == (7 * zoom + 1) / 2 && !bad, "half-blocks at zoom %d: %d cells differ", zoom, bad);
+		CHECK(cols == 5 * zoom && rows == (7 * zoom + 1) / 2 && !bad, "half-blocks at zoom %d: %d cells differ",
+		      zoom, bad);
 	}
 	canvas_done(&c);
 	picture_done(&set);
@@ -98,7 +99,7 @@ struct line {
 	struct canvas canvas;
 	struct tty tty;
 	uint32_t *rgb[2];
-	int images;              /* of the last frame */
+	int images; /* of the last frame */
 	long bytes;
 };
 
@@ -108,7 +109,9 @@ draw_two(struct line *l, int x)
 	canvas_resize(&l->canvas, 60, 24);
 	picture_begin(&l->set);
 	for (int i = 0; i < 2; i++) {
-		struct picture p = { .w = 8, .h = 8, .rgb = l->rgb[i], .zoom = l->set.device.kind == PICTURE_SIXEL ? 10 : 1 };
+		struct picture p = {
+			.w = 8, .h = 8, .rgb = l->rgb[i], .zoom = l->set.device.kind == PICTURE_SIXEL ? 10 : 1
+		};
 
 		picture_put(&l->canvas, canvas_all(&l->canvas), x + 20 * i, 2, &p);
 	}
@@ -136,7 +139,9 @@ send(struct line *l, bool rewritten)
 static void
 test_tiles(void)
 {
-	struct line l = { .tiles = tiles_new(), .set = { .device = { PICTURE_SIXEL, 10, 20, 1024 } }, .canvas = { .utf8 = true } };
+	struct line l = { .tiles = tiles_new(),
+			  .set = { .device = { PICTURE_SIXEL, 10, 20, 1024 } },
+			  .canvas = { .utf8 = true } };
 	FILE *f = tmpfile();
 	const char *got;
 
@@ -146,13 +151,20 @@ test_tiles(void)
 	l.rgb[1] = noise(8, 8, 0, 2);
 	draw_two(&l, 2);
 	got = send(&l, true);
-	CHECK(l.images == 2 && strncmp(got, "\x1b" "7\x1b[3;3H\x1bP", 9) == 0 && strcmp(got + l.bytes - 2, "\x1b" "8") == 0,
-	    "two images, at their places, between save and restore cursor");
+	CHECK(l.images == 2 &&
+		  strncmp(got,
+			  "\x1b"
+			  "7\x1b[3;3H\x1bP",
+			  9) == 0 &&
+		  strcmp(got + l.bytes - 2, "\x1b"
+					    "8") == 0,
+	      "two images, at their places, between save and restore cursor");
 	for (int i = 0; i < 2; i++) {
 		const char *at = strstr(got, "\x1bP");
 		struct decoded d;
 
-		CHECK(at && sixel_decode(&at, &d) && decoded_equals(&d, 8, 8, 10, l.rgb[i], ONE_PER_CENT), "image %d is the picture", i);
+		CHECK(at && sixel_decode(&at, &d) && decoded_equals(&d, 8, 8, 10, l.rgb[i], ONE_PER_CENT),
+		      "image %d is the picture", i);
 		free(d.rgb);
 		got = at ? at : got;
 	}
@@ -211,7 +223,9 @@ count(const char *s, const char *what)
 static void
 test_direct(void)
 {
-	struct line l = { .tiles = tiles_new(), .set = { .device = { PICTURE_HALF, 10, 20, 0 } }, .canvas = { .utf8 = true } };
+	struct line l = { .tiles = tiles_new(),
+			  .set = { .device = { PICTURE_HALF, 10, 20, 0 } },
+			  .canvas = { .utf8 = true } };
 	FILE *f = tmpfile();
 	const char *got;
 	char want[40];
@@ -255,7 +269,8 @@ test_choice(void)
 	CHECK(picture_choose("auto", &none, 256, true) == PICTURE_HALF, "no sixel: half-blocks");
 	CHECK(picture_choose("auto", &none, 0, true) == PICTURE_ASCII, "no colours: the ramp");
 	CHECK(picture_choose("auto", &none, 256, false) == PICTURE_ASCII, "no UTF-8: the ramp");
-	CHECK(picture_choose("auto", &sixel, 256, true) == (sixel_built() ? PICTURE_SIXEL : PICTURE_HALF), "sixel where it is said");
+	CHECK(picture_choose("auto", &sixel, 256, true) == (sixel_built() ? PICTURE_SIXEL : PICTURE_HALF),
+	      "sixel where it is said");
 	CHECK(picture_choose("half", &sixel, 256, true) == PICTURE_HALF, "as asked for");
 	CHECK(picture_choose("off", &sixel, 256, true) == PICTURE_OFF, "off");
 }
@@ -280,8 +295,10 @@ test_zoom(void)
 	struct picture_device half = { PICTURE_HALF, 10, 20, 0 }, sixel = { PICTURE_SIXEL, 10, 19, 256 };
 
 	CHECK(picture_zoom(&half, 32, 32, 32, 16) == 1 && picture_zoom(&half, 32, 32, 64, 31) == 1 &&
-	    picture_zoom(&half, 32, 32, 64, 32) == 2, "whole zooms of half-blocks");
-	CHECK(picture_zoom(&half, 32, 32, 31, 16) == -2 && picture_zoom(&half, 32, 32, 5, 9) == -7, "made smaller where it must");
+		  picture_zoom(&half, 32, 32, 64, 32) == 2,
+	      "whole zooms of half-blocks");
+	CHECK(picture_zoom(&half, 32, 32, 31, 16) == -2 && picture_zoom(&half, 32, 32, 5, 9) == -7,
+	      "made smaller where it must");
 	CHECK(picture_zoom(&sixel, 32, 32, 32, 16) == 9, "whole zooms of images");
 	CHECK(picture_zoom(&sixel, 32, 32, 900, 900) == 31, "never above 1000 pixels");
 }

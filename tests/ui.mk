@@ -32,3 +32,6 @@ TESTS += tests/test_picture
 check_PROGRAMS += tests/test_image
 tests_test_image_SOURCES = tests/test_image.c tests/app_util.h tests/screen_golden.h
 TESTS += tests/test_image
+check_PROGRAMS += tests/test_image_term
+tests_test_image_term_SOURCES = tests/test_image_term.c tests/pty.c tests/pty.h tests/sixel_decode.h
+TESTS += tests/test_image_term

@@ -133,7 +133,7 @@ void cursor_history(struct app *a);                          /* bring age and ti
 bool nodes_add(struct nodes *v, struct node *n);
 
 /* reveal.c: how a step is shown part by part */
-int reveal_group(const struct app_private *p, size_t i);     /* cursor.c: 0 predictor, 1 corrector, 2 the rest, -1 untouched */
+int reveal_group(const struct app_private *p, size_t i);     /* 0 predictor, 1 corrector, 2 the rest, -1: untouched */
 void reveal_order(struct app *a);                            /* put the touched positions in the order of the reveal */
 int reveal_next(const struct app *a, int k);                 /* how many are shown after k, and before */
 int reveal_prev(const struct app *a, int k);
@@ -150,8 +150,8 @@ typedef enum status do_fn(struct app *a, const char *args, struct error *e);
 do_fn do_step, do_back, do_next_token, do_prev_token, do_continue, do_continue_back, do_finish, do_stop, do_play,
 	do_slower, do_faster, do_first, do_last, do_goto, do_next_hit, do_prev_hit, do_undo, do_redo;
 do_fn do_set, do_seed, do_sample, do_weights, do_preset, do_recipe, do_label, do_restart;
-do_fn do_tree, do_colour, do_layout, do_reveal, do_view, do_focus, do_focus_back, do_inspect, do_menu, do_help, do_command,
-	do_copy, do_write, do_redraw, do_suspend, do_mouse, do_theme, do_select, do_quit;
+do_fn do_tree, do_colour, do_layout, do_reveal, do_view, do_focus, do_focus_back, do_inspect, do_menu, do_help,
+    do_command, do_copy, do_write, do_redraw, do_suspend, do_mouse, do_theme, do_select, do_quit;
 enum status need_node(const struct app *a, struct error *e); /* ST_FAIL while there is no state yet */
 const char *args_trim(const char *args, char *buf, size_t size);     /* without blanks at the ends; returns buf */
 enum status one_number(const char *args, long lo, long hi, long fallback, long *out, struct error *e);

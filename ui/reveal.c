@@ -7,10 +7,13 @@
 
 #include "ui/app_private.h"
 
-#define SHARES 16                /* of a step, by confidence */
+#define SHARES 16 /* of a step, by confidence */
 
 /* What orders a touched position of a picture. */
-struct order { int pos, group, row, pixel; float prob; };
+struct order {
+	int pos, group, row, pixel;
+	float prob;
+};
 
 static int
 by_row(const void *x, const void *y)
@@ -49,7 +52,8 @@ reveal_order(struct app *a)
 	for (int i = 0; i < p->n_touched; i++) {
 		int pos = p->touched[i], pixel = pos % pixels;
 
-		o[i] = (struct order){ pos, reveal_group(p, off + (size_t)pos), pixel / a->side, pixel, p->now.prob[off + (size_t)pos] };
+		o[i] = (struct order){ pos, reveal_group(p, off + (size_t)pos), pixel / a->side, pixel,
+				       p->now.prob[off + (size_t)pos] };
 	}
 	qsort(o, (size_t)p->n_touched, sizeof *o, a->reveal_by_confidence ? by_confidence : by_row);
 	for (int i = 0; i < p->n_touched; i++) {
