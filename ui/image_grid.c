@@ -7,7 +7,7 @@ zoom_in(const struct picture_device *d, int side, int S, int cols, struct rect a
 {
 	int rows = (S + cols - 1) / cols, z;
 
-	z = picture_zoom(d, side, side, area.w / cols - 1, area.h / rows - caption);
+	z = picture_zoom(d, side, side, area.w / cols - 1, (area.h + !caption) / rows - 1);
 	return z > 0 ? z : 0;
 }
 
@@ -45,9 +45,9 @@ page(const struct picture_device *d, int side, int S, int sample, struct image_g
 	if (g->zoom > 1)
 		g->zoom = 1;
 	picture_cells(d, side, side, g->zoom, &w, &h);
-	g->caption = g->caption && area.h / (h + 1) == area.h / h;
+	g->caption = g->caption && area.h / (h + 1) == (area.h + 1) / (h + 1);
 	g->cols = area.w / (w + 1);
-	g->rows = area.h / (h + g->caption);
+	g->rows = (area.h + !g->caption) / (h + 1);
 	g->n = g->cols * g->rows;
 	if (g->n > S)
 		g->n = S;
@@ -80,10 +80,10 @@ image_grid_make(const struct picture_device *d, int side, int S, int sample, str
 struct rect
 image_grid_at(const struct image_grid *g, int sample)
 {
-	int k = sample - g->first, slot_h = g->tile_h + g->caption;
+	/* a line above each row of pictures, but for the first where there are no captions */
+	int k = sample - g->first, slot_h = g->tile_h + 1, used = g->rows * slot_h - !g->caption;
 	/* what is left over stands between them, at most a few cells */
-	int gap_x = (g->area.w - g->cols * (g->tile_w + 1)) / (g->cols + 1),
-	    gap_y = (g->area.h - g->rows * slot_h) / (g->rows + 1);
+	int gap_x = (g->area.w - g->cols * (g->tile_w + 1)) / (g->cols + 1), gap_y = (g->area.h - used) / (g->rows + 1);
 
 	gap_x = gap_x > 2 ? 2 : gap_x;
 	gap_y = gap_y > 1 ? 1 : gap_y;
