@@ -197,6 +197,8 @@ void colour_legend(struct app *a, struct canvas *c, struct rect r, int x, int y)
 const char *colouring_name(enum colouring k);
 bool confidence_when_drawn(const struct app *a);             /* and not as x_theta sees it now */
 bool colouring_paint(const struct app *a, enum paint *out);  /* needs a RQ_PAINT, which */
+/* What guidance did to the token that is there (in a reveal, to the one drawn); NULL: nothing. */
+const struct look_guided *look_steered(const struct app *a, const struct look *l);
 bool colouring_fits(const struct app *a, enum colouring k);  /* has something to show for this model */
 
 /* Parts of the Sample view; each draws into r. */

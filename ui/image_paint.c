@@ -110,6 +110,14 @@ pixel_cause(const struct source *s, const int at[3])
 	return s->fixed[at[0]] ? CAUSE_CLAMP : CAUSE_UNTOUCHED;
 }
 
+/* A change of a probability on 0..1, .5: none.  One value of 256 has little of
+ * it, so small changes count most. */
+static double
+change(double v)
+{
+	return .5 + copysign(fmin(.5, sqrt(fabs(v))), v);
+}
+
 /* Mean over the channels of what is to be shown, 0..1; NAN: not known. */
 static double
 pixel_number(const struct app *a, const struct image_page *p, const struct source *s, const int at[3])
@@ -126,6 +134,8 @@ pixel_number(const struct app *a, const struct image_page *p, const struct sourc
 			sum += prob > 0 ? fmax(0, 1 + log(prob) / log_v) : 0;
 		else if (a->colouring == COLOUR_ENTROPY)
 			sum += v->has_value ? (double)v->value[i] / log_v : (double)NAN;
+		else if (a->colouring == COLOUR_GUIDANCE)
+			sum += v->has_value ? change((double)v->value[i]) : (double)NAN;
 		least = p->age[i] < least ? p->age[i] : least;
 		most = p->times[i] > most ? p->times[i] : most;
 	}
@@ -170,6 +180,7 @@ paint_pixel(const struct app *a, struct image_page *p, const struct source *s, i
 		break;
 	case COLOUR_CONFIDENCE:
 	case COLOUR_ENTROPY:
+	case COLOUR_GUIDANCE:
 	case COLOUR_AGE:
 	case COLOUR_TIMES:
 		v = pixel_number(a, p, s, at);

@@ -57,15 +57,14 @@ put_now(struct app *a, struct canvas *c, struct rect r, int y)
 	return y + 1;
 }
 
-/* What guidance did to the token that is there: in a reveal, to the one drawn. */
-static const struct look_guided *
-steered(const struct app *a)
+const struct look_guided *
+look_steered(const struct app *a, const struct look *l)
 {
 	const struct app_private *p = a->priv;
 
-	if (!p->has_look || p->look_missing || !p->look.guided)
+	if (!p->has_look || p->look_missing || !l->guided)
 		return NULL;
-	const struct look_guided *g = look_back(a) ? &p->look.drawn : &p->look.steer;
+	const struct look_guided *g = look_back(a) ? &l->drawn : &l->steer;
 	return g->tok >= 0 ? g : NULL;
 }
 
@@ -73,7 +72,7 @@ steered(const struct app *a)
 static int
 put_guidance(struct app *a, struct canvas *c, struct rect r, int y, bool full)
 {
-	const struct look_guided *g = steered(a);
+	const struct look_guided *g = look_steered(a, &a->priv->look);
 	char by[16], cond[16], none[16], more[16];
 
 	if (!g)

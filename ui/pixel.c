@@ -94,7 +94,7 @@ put_value(struct app *a, struct canvas *c, struct rect r, int y, int channel, in
 	enum cause cause = (enum cause)p->cause[pos];
 	bool here = a->cursor.pos == pos, known = p->has_look && !p->look_missing;
 	int value = image_value(a, p->tok[pos]), x;
-	char right[64] = "", prob[16], h[16];
+	char right[96] = "", prob[16], h[16], by[16];
 
 	x = canvas_printf(c, r, 0, y, here ? STYLE_KEY : STYLE_BOLD, "%c", "RGB"[channel]) + 1;
 	x += value < 0 ? canvas_put(c, r, x, y, STYLE_MASK, p->tok[pos] < 0 ? "none" : "mask") :
@@ -106,6 +106,12 @@ put_value(struct app *a, struct canvas *c, struct rect r, int y, int channel, in
 			snprintf(right, sizeof right, "p %s  rank %d  H %s bits", prob, look_of(a, channel)->rank, h);
 		else
 			snprintf(right, sizeof right, "p %s H %s", prob, h);
+		const struct look_guided *g = look_steered(a, look_of(a, channel));
+		size_t n = strlen(right);
+		if (g && r.w >= 36) {
+			say_change(g->guided - g->cond, by, sizeof by);
+			snprintf(right + n, sizeof right - n, "  guided %s", by);
+		}
 		canvas_put(c, r, r.w - (int)strlen(right), y, STYLE_DIM, right);
 	}
 	if (cause_changed(cause)) {
