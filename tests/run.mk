@@ -10,4 +10,5 @@ EXTRA_DIST += tests/run.sh
 
 check_PROGRAMS += tests/test_guidance
 tests_test_guidance_SOURCES = tests/test_guidance.c tests/sampler_util.h tests/fake_model.h
-TESTS += tests/test_guidance
+TESTS += tests/test_guidance tests/guide.sh
+EXTRA_DIST += tests/guide.sh
