@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "run/classes.h"
 #include "run/export.h"
 #include "run/info.h"
@@ -505,6 +506,7 @@ main(int argc, char **argv)
 	struct settings s;
 	struct error e = { .code = ST_OK };
 
+	mem_setup();
 	term_locale();
 	signal(SIGPIPE, SIG_IGN);
 	enum status st = settings_parse(argc, argv, &s, &e);

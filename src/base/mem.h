@@ -25,6 +25,11 @@ mem_add(size_t a, size_t b, size_t *out)
 	return !__builtin_add_overflow(a, b, out);
 }
 
+/* Once, before the first thread: let blocks of a megabyte and more go back to
+ * the system when they are freed.  A step's rows would otherwise leave holes
+ * in the heap that the next step's do not fit, several times their size. */
+void mem_setup(void);
+
 /* n objects of size bytes, zeroed; free() releases them. */
 void *mem_calloc(size_t n, size_t size);
 

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "psi/filter.h"
 #include "psi/posterior.h"
@@ -168,6 +169,7 @@ main(int argc, char **argv)
 	struct state in, out;
 	float feat[L];
 
+	mem_setup();
 	logits = malloc((size_t)TABLE * K * sizeof *logits);
 	if (!logits || state_init(&in, 1, L, NULL) != ST_OK || state_init(&out, 1, L, NULL) != ST_OK)
 		return 1;
