@@ -117,12 +117,16 @@ start(struct log *l, const char *program, const char *model)
 static void
 drain(struct log *l)
 {
+	struct pollfd over = { .fd = l->p.events, .events = POLLIN }, more = { .fd = l->p.fd, .events = POLLIN };
 	double end = now_s() + PATIENCE;
 	int status = -1;
 
-	while (now_s() < end && (status = pty_status(&l->p, 0)) < 0 && take(l, .05))
+	/* not pty_status(): it reads the line itself, and what it takes would be missing here */
+	while (now_s() < end && poll(&over, 1, 0) <= 0 && take(l, .05))
 		;
-	while (take(l, 0) && poll(&(struct pollfd){ .fd = l->p.fd, .events = POLLIN }, 1, 100) > 0)
+	if (poll(&over, 1, 1000) > 0 && read(l->p.events, &status, sizeof status) == sizeof status)
+		l->p.pid = 0;
+	while (poll(&more, 1, 100) > 0 && take(l, 0))
 		;
 	l->p.bytes = status;
 }
