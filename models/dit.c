@@ -35,21 +35,6 @@ block_vector(struct net *net, int64_t n, int block, const char *name)
 	return net_param(net, 1, &n, "blocks.%d.%s", block, name);
 }
 
-/* A product without anything before it: x W^T + bias, then `after`. */
-static struct net_op
-linear(int x, int w, int bias, int k, int n, enum net_after after)
-{
-	struct net_op op = net_op_init(NET_LINEAR);
-
-	op.in[IN_X] = x;
-	op.par[PAR_W] = w;
-	op.par[PAR_BIAS] = bias;
-	op.dim[DIM_K] = k;
-	op.dim[DIM_N] = n;
-	op.after = (uint8_t)after;
-	return op;
-}
-
 /* Layer norm and, if there is a modulation, shift and scale from its columns. */
 static void
 modulated(struct net_op *op, int norm, int mod, int shift, int scale)
@@ -59,14 +44,6 @@ modulated(struct net_op *op, int norm, int mod, int shift, int scale)
 	op->in[IN_MOD] = mod;
 	op->dim[DIM_SHIFT] = shift;
 	op->dim[DIM_SCALE] = scale;
-}
-
-static int
-append(struct net *net, struct net_op op, int out)
-{
-	op.out = out;
-	net_append(net, op);
-	return out;
 }
 
 /* sigma (and label) -> the condition c, one row per sample. */
@@ -81,10 +58,11 @@ condition(const struct config *c, struct net *net)
 
 	time.dim[TIME_WIDTH] = SIGMA_WIDTH;
 	time.dim[TIME_DIVISOR] = SIGMA_WIDTH / 2;
-	int v = append(net, time, net_value(net, SIGMA_WIDTH, true, "sigma_embedding"));
+	int v = net_append_to(net, time, net_value(net, SIGMA_WIDTH, true, "sigma_embedding"));
 
-	v = append(net, linear(v, w0, b0, SIGMA_WIDTH, cond, AFTER_SILU), net_value(net, cond, true, "sigma_hidden"));
-	v = append(net, linear(v, w2, b2, cond, cond, AFTER_SILU),
+	v = net_append_to(net, net_linear(v, w0, b0, SIGMA_WIDTH, cond, AFTER_SILU),
+	                      net_value(net, cond, true, "sigma_hidden"));
+	v = net_append_to(net, net_linear(v, w2, b2, cond, cond, AFTER_SILU),
 	           net_value(net, cond, true, net->classes ? "c_sigma" : "c"));
 	if (net->classes) {
 		struct net_op op = net_op_init(NET_LABEL);
@@ -92,7 +70,7 @@ condition(const struct config *c, struct net *net)
 		op.par[PAR_W] = matrix(net, c->classes + 1, cond, "cond_map.embedding_table.weight");
 		op.dim[DIM_K] = c->classes + 1;
 		op.dim[DIM_N] = cond;
-		v = append(net, op, net_value(net, cond, true, "c"));
+		v = net_append_to(net, op, net_value(net, cond, true, "c"));
 	}
 	return v;
 }
@@ -107,37 +85,37 @@ block_ops(const struct config *c, struct net *net, int b, int h, int cond, const
 	struct net_op op;
 
 	if (cond >= 0)
-		m = append(net, linear(cond, p->ada, p->ada_bias, c->cond_dim, 6 * d, AFTER_NONE),
+		m = net_append_to(net, net_linear(cond, p->ada, p->ada_bias, c->cond_dim, 6 * d, AFTER_NONE),
 		           net_value(net, 6 * d, true, "block%d.modulation", b));
-	op = linear(h, p->qkv, -1, d, 3 * d, AFTER_ROPE);
+	op = net_linear(h, p->qkv, -1, d, 3 * d, AFTER_ROPE);
 	op.dim[DIM_HEAD] = hd;
 	modulated(&op, p->norm1, m, 0, d);
-	int qkv = append(net, op, net_value(net, 3 * d, false, "block%d.qkv", b));
+	int qkv = net_append_to(net, op, net_value(net, 3 * d, false, "block%d.qkv", b));
 
 	op = net_op_init(NET_ATTEND);
 	op.in[IN_X] = qkv;
 	op.dim[ATT_HEADS] = c->n_heads;
 	op.dim[ATT_DIM] = hd;
 	op.dim[ATT_CAUSAL] = net->causal;
-	int att = append(net, op, net_value(net, d, false, "block%d.attention", b));
+	int att = net_append_to(net, op, net_value(net, d, false, "block%d.attention", b));
 
-	op = linear(att, p->out, -1, d, d, AFTER_GATE_ADD);
+	op = net_linear(att, p->out, -1, d, d, AFTER_GATE_ADD);
 	op.in[IN_MOD] = m;
 	op.in[IN_RES] = h;
 	op.dim[DIM_GATE] = 2 * d;
 	op.drop = (float)c->dropout;
-	h = append(net, op, net_value(net, d, false, "block%d.after_attention", b));
+	h = net_append_to(net, op, net_value(net, d, false, "block%d.after_attention", b));
 
-	op = linear(h, p->w0, p->b0, d, 4 * d, AFTER_GELU);
+	op = net_linear(h, p->w0, p->b0, d, 4 * d, AFTER_GELU);
 	modulated(&op, p->norm2, m, 3 * d, 4 * d);
-	int hidden = append(net, op, net_value(net, 4 * d, false, "block%d.hidden", b));
+	int hidden = net_append_to(net, op, net_value(net, 4 * d, false, "block%d.hidden", b));
 
-	op = linear(hidden, p->w2, p->b2, 4 * d, d, AFTER_GATE_ADD);
+	op = net_linear(hidden, p->w2, p->b2, 4 * d, d, AFTER_GATE_ADD);
 	op.in[IN_MOD] = m;
 	op.in[IN_RES] = h;
 	op.dim[DIM_GATE] = 5 * d;
 	op.drop = (float)c->dropout;
-	return append(net, op, net_value(net, d, false, "block%d.out", b));
+	return net_append_to(net, op, net_value(net, d, false, "block%d.out", b));
 }
 
 static int
@@ -168,20 +146,20 @@ final_norm(const struct config *c, struct net *net, int h, int cond, int norm)
 	if (cond >= 0) {
 		int ada = matrix(net, 2 * d, c->cond_dim, "output_layer.adaLN_modulation.weight");
 		int ada_bias = vector(net, 2 * d, "output_layer.adaLN_modulation.bias");
-		m = append(net, linear(cond, ada, ada_bias, c->cond_dim, 2 * d, AFTER_NONE),
+		m = net_append_to(net, net_linear(cond, ada, ada_bias, c->cond_dim, 2 * d, AFTER_NONE),
 		           net_value(net, 2 * d, true, "output.modulation"));
 	}
 	struct net_op op = net_op_init(NET_NORM);
 	op.in[IN_X] = h;
 	modulated(&op, norm, m, 0, d);
-	net->feature = append(net, op, net_value(net, d, false, "feature"));
+	net->feature = net_append_to(net, op, net_value(net, d, false, "feature"));
 }
 
 /* Feature rows times a matrix: the last operation. */
 static void
 head(const struct config *c, struct net *net, int w, int bias)
 {
-	net_append(net, linear(net->feature, w, bias, c->hidden, c->vocab, AFTER_NONE));
+	net_append(net, net_linear(net->feature, w, bias, c->hidden, c->vocab, AFTER_NONE));
 	if (!net->failed)
 		net->op[net->n_op - 1].kind = NET_HEAD;
 }
@@ -224,7 +202,7 @@ blocks(const struct config *c, struct net *net, int *h, int *cond, int *embeddin
 	op.par[PAR_W] = *embedding = matrix(net, c->vocab, c->hidden, "vocab_embed.embedding");
 	op.dim[DIM_K] = c->vocab;
 	op.dim[DIM_N] = c->hidden;
-	*h = append(net, op, net_value(net, c->hidden, false, "embedding"));
+	*h = net_append_to(net, op, net_value(net, c->hidden, false, "embedding"));
 	*cond = net->causal ? -1 : condition(c, net);
 	for (int b = 0; b < c->n_blocks && !net->failed; b++)
 		*h = block(c, net, b, *h, *cond);

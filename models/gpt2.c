@@ -58,14 +58,6 @@ product(struct net *net, int x, int k, int n, int block, const char *name, enum 
 }
 
 static int
-append(struct net *net, struct net_op op, int out)
-{
-	op.out = out;
-	net_append(net, op);
-	return out;
-}
-
-static int
 block(const struct config *c, struct net *net, int b, int h)
 {
 	int d = c->hidden;
@@ -73,25 +65,25 @@ block(const struct config *c, struct net *net, int b, int h)
 	struct net_op op = product(net, h, d, 3 * d, b, "attn.c_attn", AFTER_NONE);
 
 	normed(&op, p);
-	int qkv = append(net, op, net_value(net, 3 * d, false, "block%d.qkv", b));
+	int qkv = net_append_to(net, op, net_value(net, 3 * d, false, "block%d.qkv", b));
 	op = net_op_init(NET_ATTEND);
 	op.in[IN_X] = qkv;
 	op.dim[ATT_HEADS] = c->n_heads;
 	op.dim[ATT_DIM] = d / c->n_heads;
 	op.dim[ATT_CAUSAL] = 1;
-	int att = append(net, op, net_value(net, d, false, "block%d.attention", b));
+	int att = net_append_to(net, op, net_value(net, d, false, "block%d.attention", b));
 
 	op = product(net, att, d, d, b, "attn.c_proj", AFTER_GATE_ADD);
 	op.in[IN_RES] = h;
-	h = append(net, op, net_value(net, d, false, "block%d.after_attention", b));
+	h = net_append_to(net, op, net_value(net, d, false, "block%d.after_attention", b));
 	p = norm(net, d, b, "ln_2");
 	op = product(net, h, d, 4 * d, b, "mlp.c_fc", AFTER_GELU);
 	normed(&op, p);
-	int hidden = append(net, op, net_value(net, 4 * d, false, "block%d.hidden", b));
+	int hidden = net_append_to(net, op, net_value(net, 4 * d, false, "block%d.hidden", b));
 
 	op = product(net, hidden, 4 * d, d, b, "mlp.c_proj", AFTER_GATE_ADD);
 	op.in[IN_RES] = h;
-	return append(net, op, net_value(net, d, false, "block%d.out", b));
+	return net_append_to(net, op, net_value(net, d, false, "block%d.out", b));
 }
 
 static enum status
@@ -127,14 +119,14 @@ gpt2_describe(const struct config *c, struct net *net, struct error *e)
 	op.par[PAR_BIAS] = table(net, c->length, d, "wpe.weight");
 	op.dim[DIM_K] = c->vocab;
 	op.dim[DIM_N] = d;
-	int h = append(net, op, net_value(net, d, false, "embedding"));
+	int h = net_append_to(net, op, net_value(net, d, false, "embedding"));
 	for (int b = 0; b < c->n_blocks && !net->failed; b++)
 		h = block(c, net, b, h);
 
 	op = net_op_init(NET_NORM);
 	op.in[IN_X] = h;
 	normed(&op, norm(net, d, -1, "ln_f"));
-	net->feature = append(net, op, net_value(net, d, false, "feature"));
+	net->feature = net_append_to(net, op, net_value(net, d, false, "feature"));
 	op = net_op_init(NET_HEAD);
 	op.in[IN_X] = net->feature;
 	op.par[PAR_W] = wte;

@@ -21,14 +21,6 @@ struct unet {
 };
 
 static int
-append(struct net *net, struct net_op op, int out)
-{
-	op.out = out;
-	net_append(net, op);
-	return out;
-}
-
-static int
 pixel_value(const struct unet *u, int width, int side, const char *module, int n, const char *what)
 {
 	return net_pixel_value(u->net, width, side * side, "%s.%d%s", module, n, what);
@@ -93,21 +85,7 @@ group_norm(const struct unet *u, int x, int cat, int channels, int gamma, int be
 	op.par[PAR_BIAS] = beta;
 	op.dim[GROUP_N] = channels;
 	op.dim[GROUP_COUNT] = channels / 4 < 32 ? channels / 4 : 32;
-	return append(u->net, op, net_value(u->net, 2 * channels, true, "%s.%d%s", module, i, what));
-}
-
-static struct net_op
-linear(int x, int w, int bias, int k, int n, enum net_after after)
-{
-	struct net_op op = net_op_init(NET_LINEAR);
-
-	op.in[IN_X] = x;
-	op.par[PAR_W] = w;
-	op.par[PAR_BIAS] = bias;
-	op.dim[DIM_K] = k;
-	op.dim[DIM_N] = n;
-	op.after = (uint8_t)after;
-	return op;
+	return net_append_to(u->net, op, net_value(u->net, 2 * channels, true, "%s.%d%s", module, i, what));
 }
 
 /* sigma (and label) -> temb, one row per sample. */
@@ -126,9 +104,9 @@ time_embedding(struct unet *u)
 	op.dim[TIME_WIDTH] = t;
 	op.dim[TIME_DIVISOR] = t / 2 - 1;
 	op.dim[TIME_SINE_FIRST] = 1;
-	int v = append(net, op, net_value(net, t, true, "time_embedding"));
-	v = append(net, linear(v, w0, b0, t, wide, AFTER_SILU), net_value(net, wide, true, "temb_hidden"));
-	v = append(net, linear(v, w1, b1, wide, wide, AFTER_NONE),
+	int v = net_append_to(net, op, net_value(net, t, true, "time_embedding"));
+	v = net_append_to(net, net_linear(v, w0, b0, t, wide, AFTER_SILU), net_value(net, wide, true, "temb_hidden"));
+	v = net_append_to(net, net_linear(v, w1, b1, wide, wide, AFTER_NONE),
 		   net_value(net, wide, true, net->classes ? "temb_sigma" : "temb"));
 	if (net->classes) {
 		op = net_op_init(NET_LABEL);
@@ -136,7 +114,7 @@ time_embedding(struct unet *u)
 		op.dim[DIM_K] = net->classes + 1;
 		op.dim[DIM_N] = wide;
 		op.dim[LABEL_PLAIN] = 1;
-		v = append(net, op, net_value(net, wide, true, "temb")); /* its table comes last: label_table */
+		v = net_append_to(net, op, net_value(net, wide, true, "temb")); /* its table comes last: label_table */
 	}
 	u->temb = v;
 	u->temb_width = wide;
@@ -164,9 +142,9 @@ res_block(struct unet *u, int cat, int cat_width, int n, const char *module, int
 	if (u->temb >= 0) {
 		int w = matrix(net, n, u->temb_width, module, i, "dense0.weight"),
 		    b = vector(net, n, module, i, "dense0.bias");
-		struct net_op op = linear(u->temb, w, b, u->temb_width, n, AFTER_NONE);
+		struct net_op op = net_linear(u->temb, w, b, u->temb_width, n, AFTER_NONE);
 		op.before = BEFORE_SILU;
-		row = append(net, op, net_value(net, n, true, "%s.%d.dense0", module, i));
+		row = net_append_to(net, op, net_value(net, n, true, "%s.%d.dense0", module, i));
 	}
 	int g1 = vector(net, n, module, i, "groupnorm1.weight"), s1 = vector(net, n, module, i, "groupnorm1.bias");
 	int w1 = kernel(net, n, n, module, i, "conv1.weight"), b1 = vector(net, n, module, i, "conv1.bias");
@@ -179,19 +157,19 @@ res_block(struct unet *u, int cat, int cat_width, int n, const char *module, int
 		op.after = AFTER_ADD;
 		op.in[IN_RES] = row;
 	}
-	int g = append(net, op, pixel_value(u, n, u->side, module, i, ".conv0"));
+	int g = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ".conv0"));
 	if (k != n) {
 		int w = matrix(net, k, n, module, i, "nin.W"), b = vector(net, n, module, i, "nin.b");
 		op = conv(h, w, b, k, n, u->side, 1);
 		op.in[IN_CAT] = cat;
-		h = append(net, op, pixel_value(u, n, u->side, module, i, ".nin"));
+		h = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ".nin"));
 	}
 	op = conv(g, w1, b1, n, n, u->side, 3);
 	op.in[IN_MOD] = group_norm(u, g, -1, n, g1, s1, module, i, ".norm1");
 	op.before = BEFORE_GROUPNORM_SILU;
 	op.drop = (float)u->c->dropout;
 	add(u, &op, h);
-	u->h = append(net, op, pixel_value(u, n, u->side, module, i, ""));
+	u->h = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ""));
 	u->width = n;
 }
 
@@ -214,17 +192,17 @@ attn_block(struct unet *u, const char *module, int i)
 		op.in[IN_MOD] = norm;
 		op.before = BEFORE_GROUPNORM;
 		op.dim[CONV_COLUMN] = k * n;
-		append(net, op, qkv);
+		net_append_to(net, op, qkv);
 	}
 	op = net_op_init(NET_ATTEND);
 	op.in[IN_X] = qkv;
 	op.dim[ATT_HEADS] = 1;
 	op.dim[ATT_DIM] = n;
-	int att = append(net, op, pixel_value(u, n, u->side, module, i, ".attention"));
+	int att = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ".attention"));
 	int w = matrix(net, n, n, module, i, "NIN_3.W"), b = vector(net, n, module, i, "NIN_3.b");
 	op = conv(att, w, b, n, n, u->side, 1);
 	add(u, &op, u->h);
-	u->h = append(net, op, pixel_value(u, n, u->side, module, i, ""));
+	u->h = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ""));
 }
 
 static void
@@ -236,7 +214,7 @@ resample(struct unet *u, int step, const char *module, int i)
 
 	op.dim[CONV_STEP] = step;
 	u->side = step == CONV_HALVE ? u->side / 2 : u->side * 2;
-	u->h = append(u->net, op, pixel_value(u, u->width, u->side, module, i, ""));
+	u->h = net_append_to(u->net, op, pixel_value(u, u->width, u->side, module, i, ""));
 }
 
 static void
@@ -354,7 +332,7 @@ input(struct unet *u, int pixels)
 	struct net_op op = conv(pixels, w, b, 3, u->c->ch, u->side, 3);
 
 	u->width = u->c->ch;
-	u->h = append(net, op, net_pixel_value(net, u->width, u->side * u->side, "input_conv"));
+	u->h = net_append_to(net, op, net_pixel_value(net, u->width, u->side * u->side, "input_conv"));
 }
 
 enum status
@@ -370,7 +348,7 @@ unet_trunk(const struct config *c, struct net *net, struct unet_end *end, struct
 	net->timed = c->timed;
 	net->classes = c->label_cond == 1 ? c->classes : 0;
 	net->together = TOGETHER;
-	int pixels = append(net, net_op_init(NET_PIXELS), net_pixel_value(net, 3, u.side * u.side, "pixels"));
+	int pixels = net_append_to(net, net_op_init(NET_PIXELS), net_pixel_value(net, 3, u.side * u.side, "pixels"));
 	if (c->unet_time)
 		time_embedding(&u);
 	input(&u, pixels);
@@ -399,13 +377,13 @@ unet_describe(const struct config *c, struct net *net, struct error *e)
 	struct net_op op = conv(end.value, w, b, end.width, 6, end.side, 3);
 	op.in[IN_MOD] = group_norm(&u, end.value, -1, end.width, gamma, beta, "output_modules", 0, ".norm");
 	op.before = BEFORE_GROUPNORM_SILU;
-	int out = append(net, op, net_pixel_value(net, 6, end.side * end.side, "output_conv"));
+	int out = net_append_to(net, op, net_pixel_value(net, 6, end.side * end.side, "output_conv"));
 
 	op = net_op_init(NET_MU);
 	op.in[IN_X] = out;
 	op.in[IN_RES] = end.pixels;
 	net->F = 2;
-	net->feature = append(net, op, net_value(net, net->F, false, "feature"));
+	net->feature = net_append_to(net, op, net_value(net, net->F, false, "feature"));
 	op = net_op_init(NET_LOGISTIC);
 	op.in[IN_X] = net->feature;
 	op.dim[LOGISTIC_FIX] = c->fix_logistic == 1;

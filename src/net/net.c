@@ -140,6 +140,28 @@ net_append(struct net *net, struct net_op op)
 	net->op[net->n_op++] = op;
 }
 
+int
+net_append_to(struct net *net, struct net_op op, int out)
+{
+	op.out = out;
+	net_append(net, op);
+	return out;
+}
+
+struct net_op
+net_linear(int x, int w, int bias, int k, int n, enum net_after after)
+{
+	struct net_op op = net_op_init(NET_LINEAR);
+
+	op.in[IN_X] = x;
+	op.par[PAR_W] = w;
+	op.par[PAR_BIAS] = bias;
+	op.dim[DIM_K] = k;
+	op.dim[DIM_N] = n;
+	op.after = (uint8_t)after;
+	return op;
+}
+
 static bool
 linear_fits(const struct net *net, const struct net_op *op)
 {

@@ -128,6 +128,10 @@ int net_pixel_value(struct net *net, int width, int rows, const char *fmt, ...) 
 /* An operation with all of in, out and par at -1: fill in the rest. */
 struct net_op net_op_init(enum net_kind kind);
 void net_append(struct net *net, struct net_op op);
+/* The same with `out` filled in, which it returns. */
+int net_append_to(struct net *net, struct net_op op, int out);
+/* A product without anything before it: x W^T + bias (n outputs of k inputs), then `after`. */
+struct net_op net_linear(int x, int w, int bias, int k, int n, enum net_after after);
 enum status net_finish(struct net *net, struct error *e);
 
 int net_find_value(const struct net *net, const char *name);   /* -1: none */
