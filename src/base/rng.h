@@ -32,6 +32,7 @@ enum stage {
 	STAGE_TIME = 8,      /* t of a bound */
 	STAGE_DROPOUT = 9,
 	STAGE_DATA = 10,
+	STAGE_INIT = 11,     /* initial weights */
 };
 
 struct noise {           /* names one position's stream of draws */

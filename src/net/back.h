@@ -21,7 +21,10 @@ struct back {
 	bool *wanted;	/* [n_value] depends on the input */
 	float *grad;	/* as x->base */
 	float *feat;	/* of the feature value, as x->feat */
-	float *input;	/* out: [n,L,d] of EMBED's rows, [n,L] of PIXELS' values */
+	float *input;	/* out: [n,L,d] of EMBED's rows, [n,L] of PIXELS' values; NULL: not asked */
+	/* [n_par] gradients of parameters, as the table's shapes say, added to; NULL: not asked, and only
+	 * what the input needs is computed */
+	float *const *par;
 	float *scratch; /* [threads][scratch_floats] */
 	size_t scratch_floats;
 };
@@ -34,6 +37,13 @@ void back_done(struct back *b);
 /* All operations, last first.  feat [n,rows,F]: the gradient of the features,
  * read only. */
 enum status back_run(struct back *b, float *feat, float *input, struct error *e);
+
+/* Gradient of a parameter; NULL: not asked, or there is none (par -1). */
+static inline float *
+back_par(const struct back *b, int par)
+{
+	return b->par && par >= 0 ? b->par[par] : NULL;
+}
 
 static inline float *
 back_scratch(const struct back *b, int worker)

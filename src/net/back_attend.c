@@ -146,5 +146,5 @@ back_attend(struct back *b, const struct net_op *op, struct error *e)
 
 	(void)e;
 	a.b = b;
-	return pool_run(b->x->pool, POOL_SAMPLE, b->x->n * a.heads, attend_item, &a, b->x->cancel);
+	return pool_run(b->x->pool, b->x->prio, b->x->n * a.heads, attend_item, &a, b->x->cancel);
 }

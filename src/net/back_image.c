@@ -164,7 +164,7 @@ back_conv(struct back *b, const struct net_op *op, struct error *e)
 	c.b = b;
 	c.tap = gemm_packed_floats(b->x->kern, c.k, c.n);
 	to_res(&c);
-	return pool_run(b->x->pool, POOL_SAMPLE, b->x->n * c.blocks, conv_item, &c, b->x->cancel);
+	return pool_run(b->x->pool, b->x->prio, b->x->n * c.blocks, conv_item, &c, b->x->cancel);
 }
 
 struct group_back {
@@ -250,5 +250,5 @@ back_group(struct back *b, const struct net_op *op, struct error *e)
 				.pixels = exec_rows(b->x, op->in[IN_X]) };
 	enum status st = weights_vector(b->x->w, op->par[PAR_NORM], &g.gamma, e);
 
-	return st == ST_OK ? pool_run(b->x->pool, POOL_SAMPLE, b->x->n * g.groups, group_item, &g, b->x->cancel) : st;
+	return st == ST_OK ? pool_run(b->x->pool, b->x->prio, b->x->n * g.groups, group_item, &g, b->x->cancel) : st;
 }

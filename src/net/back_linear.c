@@ -192,7 +192,7 @@ back_linear(struct back *b, const struct net_op *op, struct error *e)
 		return st;
 	if (l.again)
 		st = weights_matrix(x->w, op->par[PAR_W], !x->kern->blas, x->pool, x->cancel, &l.w, e);
-	return st == ST_OK ? pool_run(x->pool, POOL_SAMPLE, x->n * l.blocks, linear_item, &l, x->cancel) : st;
+	return st == ST_OK ? pool_run(x->pool, x->prio, x->n * l.blocks, linear_item, &l, x->cancel) : st;
 }
 
 static void
@@ -218,5 +218,5 @@ back_norm(struct back *b, const struct net_op *op, struct error *e)
 	enum status st = weights_vector(x->w, op->par[PAR_NORM], &l.norm, e);
 
 	l.blocks = (l.rows + ITEM_ROWS - 1) / ITEM_ROWS;
-	return st == ST_OK ? pool_run(x->pool, POOL_SAMPLE, x->n * l.blocks, norm_item, &l, x->cancel) : st;
+	return st == ST_OK ? pool_run(x->pool, x->prio, x->n * l.blocks, norm_item, &l, x->cancel) : st;
 }

@@ -13,6 +13,8 @@
 #include "net/run.h"
 #include "net/weights.h"
 
+struct learn_dropout;
+
 /* Keys and values of one sample's prefix, all layers (extend.c). */
 struct kept {
 	/* [layer][head], each head k_head, v_head floats: gemm_pack's panels, or [L,dim] for BLAS */
@@ -33,6 +35,8 @@ struct exec {
 	int n, rows, row0;      /* samples; positions per sample and the first of them */
 	const struct net_input *in;
 	int in_first;           /* sample of `in` that is sample 0 here */
+	enum pool_priority prio;        /* of every loop */
+	const struct learn_dropout *drop;       /* training: dropout is on; else NULL (learn.h) */
 	struct kept *kept;      /* causal, one sample: attend to what is kept as well; else NULL */
 	const float *cosine, *sine;     /* [L, head dim / 2] */
 	int half;
@@ -71,7 +75,7 @@ struct linear {
 /* Fill in rb .. col_blocks from kern, b, rows, after and head_dim. */
 void linear_shape(struct linear *l);
 size_t linear_scratch(const struct linear *l);          /* floats per worker */
-enum status linear_run(struct linear *l, struct pool *pool, struct cancel *c);
+enum status linear_run(struct linear *l, struct pool *pool, enum pool_priority prio, struct cancel *c);
 
 /* Make the plan for n samples of `rows` positions, and its memory, unless there
  * is room already. */

@@ -52,7 +52,7 @@ logistic_head(struct net_run *r, const struct net_op *op, int n, const float *x,
 	struct logistic l = { .kern = r->kern->image, .x = x, .logit = logit, .n = n, .V = r->net->V,
 		.fix = op->dim[LOGISTIC_FIX] };
 
-	return pool_run(r->pool, POOL_SAMPLE, (n + LOGISTIC_ROWS - 1) / LOGISTIC_ROWS, logistic_item, &l, c);
+	return pool_run(r->pool, r->trunk.prio, (n + LOGISTIC_ROWS - 1) / LOGISTIC_ROWS, logistic_item, &l, c);
 }
 
 enum status
@@ -80,6 +80,6 @@ net_run_head(struct net_run *r, int n, const float *x, float *logit, struct canc
 	l.ldout = (size_t)op->dim[DIM_N];
 	l.scratch = r->head_scratch;
 	l.scratch_floats = r->head_floats;
-	st = linear_run(&l, r->pool, c);
+	st = linear_run(&l, r->pool, r->trunk.prio, c);
 	return st == ST_CANCELLED ? error_set(e, st, "cancelled") : st;
 }

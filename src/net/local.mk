@@ -7,6 +7,7 @@ libpsiview_a_SOURCES += \
 	src/net/conv.h \
 	src/net/exec.h src/net/exec.c \
 	src/net/extend.c \
+	src/net/flat.h \
 	src/net/gemm.h src/net/gemm.c \
 	src/net/head.c \
 	src/net/kern.h src/net/kern.c \
@@ -15,6 +16,7 @@ libpsiview_a_SOURCES += \
 	src/net/kern_body.h \
 	src/net/kern_image.h src/net/kern_image_body.h \
 	src/net/kern_portable.c \
+	src/net/learn.h \
 	src/net/model.h src/net/model.c \
 	src/net/net.h src/net/net.c \
 	src/net/netmodel.h \

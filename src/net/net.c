@@ -86,6 +86,15 @@ net_param_transpose(struct net *net, int par)
 		net->par[par].transposed = true;
 }
 
+void
+net_param_init(struct net *net, int par, enum net_init init, double scale)
+{
+	if (par >= 0) {
+		net->par[par].init = init;
+		net->par[par].scale = scale;
+	}
+}
+
 int
 net_value(struct net *net, int width, bool per_sample, const char *fmt, ...)
 {

@@ -84,11 +84,17 @@ struct net_op {
 };
 
 #define NET_DIMS 4
+
+/* Initial values for training: uniform in +- scale, normal with this deviation, or all alike. */
+enum net_init { INIT_CONSTANT, INIT_UNIFORM, INIT_NORMAL };
+
 struct net_param {
 	char *name;             /* as published, without `backbone.` */
 	int ndim;
 	int64_t dim[NET_DIMS];
 	bool transposed;        /* a matrix that the file holds as [in, out] (as dim says), used as [out, in] */
+	enum net_init init;
+	double scale;
 };
 
 struct net_value {
@@ -123,6 +129,8 @@ int net_param(struct net *net, int ndim, const int64_t *dim, const char *fmt, ..
 	__attribute__((format(printf, 4, 5)));
 void net_param_transpose(struct net *net, int par);
 int net_value(struct net *net, int width, bool per_sample, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Initial values of a parameter; without a call: zeros. */
+void net_param_init(struct net *net, int par, enum net_init init, double scale);
 /* A value with so many rows per sample. */
 int net_pixel_value(struct net *net, int width, int rows, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* An operation with all of in, out and par at -1: fill in the rest. */

@@ -206,5 +206,5 @@ op_attend(struct exec *x, const struct net_op *op, struct error *e)
 	a.out = exec_value(x, op->out);
 	a.ldout = exec_ld(x, op->out);
 	a.step_out = exec_step(x, op->out);
-	return pool_run(x->pool, POOL_SAMPLE, x->n * a.heads * a.chunks, attend_item, &a, x->cancel);
+	return pool_run(x->pool, x->prio, x->n * a.heads * a.chunks, attend_item, &a, x->cancel);
 }

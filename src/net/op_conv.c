@@ -276,6 +276,6 @@ op_conv(struct exec *x, const struct net_op *op, struct error *e)
 	if ((st = weights_conv(x->w, op->par[PAR_W], c.winograd, x->pool, x->cancel, &c.b, e)) != ST_OK ||
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &c.bias, e)) != ST_OK)
 		return st;
-	return pool_run(x->pool, POOL_SAMPLE, c.sample_blocks * c.row_blocks * c.col_blocks,
+	return pool_run(x->pool, x->prio, c.sample_blocks * c.row_blocks * c.col_blocks,
 			c.winograd ? winograd_item : direct_item, &c, x->cancel);
 }

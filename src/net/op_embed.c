@@ -99,7 +99,7 @@ op_embed(struct exec *x, const struct net_op *op, struct error *e)
 			st = error_set(e, ST_MEMORY, "out of memory");
 	}
 	if (st == ST_OK)
-		st = pool_run(x->pool, POOL_SAMPLE, x->n * j.blocks, embed_item, &j, x->cancel);
+		st = pool_run(x->pool, x->prio, x->n * j.blocks, embed_item, &j, x->cancel);
 	free(j.row);
 	free(j.sum);
 	return st;

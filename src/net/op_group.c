@@ -97,7 +97,7 @@ op_group(struct exec *x, const struct net_op *op, struct error *e)
 		most = SPAN;
 	g.per_span = g.size < most ? most / g.size : 1;
 	g.spans = (op->dim[GROUP_COUNT] + g.per_span - 1) / g.per_span;
-	return pool_run(x->pool, POOL_SAMPLE, x->n * g.spans, group_item, &g, x->cancel);
+	return pool_run(x->pool, x->prio, x->n * g.spans, group_item, &g, x->cancel);
 }
 
 struct ends {
@@ -184,7 +184,7 @@ ends_run(struct exec *x, const struct net_op *op, pool_fn *fn)
 	struct ends j = { .x = x, .op = op, .pixels = x->rows / 3 };
 
 	j.blocks = (j.pixels + ITEM_PIXELS - 1) / ITEM_PIXELS;
-	return pool_run(x->pool, POOL_SAMPLE, x->n * j.blocks, fn, &j, x->cancel);
+	return pool_run(x->pool, x->prio, x->n * j.blocks, fn, &j, x->cancel);
 }
 
 enum status

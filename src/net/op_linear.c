@@ -161,9 +161,9 @@ linear_item(void *arg, int item, int worker)
 }
 
 enum status
-linear_run(struct linear *l, struct pool *pool, struct cancel *c)
+linear_run(struct linear *l, struct pool *pool, enum pool_priority prio, struct cancel *c)
 {
-	return pool_run(pool, POOL_SAMPLE, l->samples * l->row_blocks * l->col_blocks, linear_item, l, c);
+	return pool_run(pool, prio, l->samples * l->row_blocks * l->col_blocks, linear_item, l, c);
 }
 
 /* What the shape depends on.  A value with one row per sample is one matrix
@@ -227,5 +227,5 @@ op_linear(struct exec *x, const struct net_op *op, struct error *e)
 	}
 	l.scratch = x->scratch;
 	l.scratch_floats = x->scratch_floats;
-	return linear_run(&l, x->pool, x->cancel);
+	return linear_run(&l, x->pool, x->prio, x->cancel);
 }

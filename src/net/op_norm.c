@@ -38,5 +38,5 @@ op_norm(struct exec *x, const struct net_op *op, struct error *e)
 
 	if (st == ST_OK)
 		st = weights_vector(x->w, op->par[PAR_NORM_BIAS], &j.bias, e);
-	return st == ST_OK ? pool_run(x->pool, POOL_SAMPLE, x->n * j.blocks, norm_item, &j, x->cancel) : st;
+	return st == ST_OK ? pool_run(x->pool, x->prio, x->n * j.blocks, norm_item, &j, x->cancel) : st;
 }

@@ -35,7 +35,7 @@ net_run_new(const struct net *net, struct weights *w, const struct kern *kern, s
 	r->pool = pool;
 	r->keep = keep;
 	r->half = half_of(net);
-	r->trunk = r->tail = (struct exec){ .net = net, .w = w, .kern = kern, .pool = pool };
+	r->trunk = r->tail = (struct exec){ .net = net, .w = w, .kern = kern, .pool = pool, .prio = POOL_SAMPLE };
 	return ST_OK;
 }
 

@@ -19,6 +19,7 @@ struct weights {
 	struct tensor *turned;          /* [n_par]: those of parameters that are stored as [in, out], as [out, in] */
 	struct form *vector, *matrix, *back; /* [n_par] */
 	size_t bytes;
+	enum pool_priority prio;
 };
 
 /* The same data with rows and columns exchanged. */
@@ -48,6 +49,7 @@ weights_new(const struct net *net, const struct tensor *t, int n, const char *wh
 		return error_set(e, ST_MEMORY, "out of memory");
 	w->net = net;
 	w->kern = kern;
+	w->prio = POOL_SAMPLE;
 	w->tensor = mem_calloc(n_par, sizeof *w->tensor);
 	w->turned = mem_calloc(n_par, sizeof *w->turned);
 	w->vector = mem_calloc(n_par, sizeof *w->vector);
@@ -88,6 +90,19 @@ weights_free(struct weights *w)
 	free(w->matrix);
 	free(w->back);
 	free(w);
+}
+
+void
+weights_priority(struct weights *w, enum pool_priority prio)
+{
+	w->prio = prio;
+}
+
+void
+weights_changed(struct weights *w)
+{
+	for (int i = 0; i < w->net->n_par; i++)
+		w->vector[i].ready = w->matrix[i].ready = w->back[i].ready = false;
 }
 
 size_t
@@ -196,7 +211,7 @@ widen_item(void *arg, int item, int worker)
 }
 
 static enum status
-make_packed(struct making *m, struct pool *pool, struct cancel *c, struct error *e)
+make_packed(const struct weights *w, struct making *m, struct pool *pool, struct cancel *c, struct error *e)
 {
 	int per = ITEM_PANELS * m->kern->nr;
 
@@ -206,7 +221,7 @@ make_packed(struct making *m, struct pool *pool, struct cancel *c, struct error 
 		if (!m->scratch)
 			return error_set(e, ST_MEMORY, "out of memory");
 	}
-	enum status st = pool_run(pool, POOL_SAMPLE, (m->n + per - 1) / per, pack_item, m, c);
+	enum status st = pool_run(pool, w->prio, (m->n + per - 1) / per, pack_item, m, c);
 	mem_free(m->scratch);
 	return st;
 }
@@ -230,8 +245,8 @@ weights_matrix(struct weights *w, int par, bool packed, struct pool *pool, struc
 		st = form_room(w, f, floats, e);
 		m.out = f->data;
 		if (st == ST_OK)
-			st = packed ? make_packed(&m, pool, c, e)
-			            : pool_run(pool, POOL_SAMPLE, (m.n + ITEM_ROWS - 1) / ITEM_ROWS, widen_item, &m, c);
+			st = packed ? make_packed(w, &m, pool, c, e)
+			            : pool_run(pool, w->prio, (m.n + ITEM_ROWS - 1) / ITEM_ROWS, widen_item, &m, c);
 		if (st == ST_OK)
 			form_done(f, t);
 	}
@@ -338,7 +353,7 @@ weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struc
 		st = form_room(w, f, floats, e);
 		u.out = f->data;
 		if (st == ST_OK)
-			st = pool_run(pool, POOL_SAMPLE, (u.n + (int)nr - 1) / (int)nr, unfold_item, &u, c);
+			st = pool_run(pool, w->prio, (u.n + (int)nr - 1) / (int)nr, unfold_item, &u, c);
 		mem_free(u.scratch);
 		if (st == ST_OK)
 			form_done(f, t);

@@ -37,6 +37,11 @@ enum status weights_back(struct weights *w, int par, bool in_out, struct gemm_b 
 /* Row `row` of a matrix, straight from the file.  Any thread. */
 void weights_row(const struct weights *w, int par, int64_t row, float *out);
 
+/* Of the loops that make forms; POOL_SAMPLE at first. */
+void weights_priority(struct weights *w, enum pool_priority prio);
+/* The data that the tensors point to has changed: every form is made anew on its next use, in the same memory. */
+void weights_changed(struct weights *w);
+
 size_t weights_bytes(const struct weights *w);          /* of forms made so far */
 
 #endif

@@ -1,0 +1,102 @@
+/*
+ * job.h: everything that decides what a training run computes, by value; with
+ * the presets.  A job travels in the checkpoints of its run, so that --resume
+ * needs nothing else.  Pure data, any thread.
+ */
+#ifndef PSI_TRAIN_JOB_H
+#define PSI_TRAIN_JOB_H
+
+#include "ckpt/config.h"
+#include "train/adam.h"
+#include "train/loss.h"
+#include "train/operator.h"
+
+#define JOB_PATH 1024
+
+enum job_data { JOB_TEXT, JOB_IMAGES, JOB_SUDOKU };
+enum job_goal { JOB_MODEL, JOB_CLASSIFIER, JOB_DISTILL };
+enum job_curriculum { JOB_PLAIN, JOB_SIMPLE, JOB_EFFICIENT };
+
+struct job {
+	char preset[24];                 /* it began as; "" none */
+	enum job_goal goal;
+
+	/* data */
+	enum job_data data;
+	char path[JOB_PATH];             /* file or folder; "" for Sudoku */
+	int sudoku;                      /* N */
+	char tokenizer[JOB_PATH];        /* "chars", "bytes", "text8", or a path (BPE, word pieces); text only */
+	double held_out;                 /* share for validation */
+	bool mirror;                     /* pictures: half of them mirrored */
+	double label_dropout;            /* the label becomes `classes`, with this probability */
+
+	/* network and noise: hidden, n_blocks, ..., schedule, eps, algo, dropout.  vocabulary, length of
+	 * pictures and Sudoku, mask, classes follow from the data (source.h). */
+	struct config net;
+
+	/* loss */
+	enum loss_kind loss;
+	int d3pm_steps;                  /* d3pm: T */
+	double first_time;               /* t is drawn from [first_time, 1] */
+	enum job_curriculum curriculum;
+	struct {
+		int k;                   /* efficient: kept coordinates */
+		double tau;
+		struct operator_window window;   /* min == max: chosen from K */
+		int degree;              /* 0: T exactly; else its polynomial of this degree */
+		bool compat;             /* as published (biased z_t) */
+		int64_t end;             /* steps with the curriculum; -1: half of all */
+	} cur;
+	struct {
+		char teacher[JOB_PATH];  /* checkpoint that student and teacher begin from */
+		int64_t every;           /* steps of a round; then the teacher becomes the student's EMA */
+		int steps;               /* dt = 2^round / steps */
+		bool forward;            /* forward KL instead of backward */
+	} distill;
+
+	/* optimiser */
+	struct adam adam;                /* .steps: of the whole run */
+	int batch;                       /* samples of a step, over all micro-batches and processes */
+	uint64_t seed;
+
+	/* what does not change the numbers of the weights */
+	int64_t save_every, valid_every, log_every;      /* steps; 0: only at the end */
+	int valid_samples;               /* held-out samples of a validation */
+	int show_samples, show_steps;    /* samples drawn at every checkpoint, with so many sampler steps */
+	size_t memory;                   /* bytes the trainer may take; 0: no limit but the machine's */
+};
+
+/* What a run without any option would be: text, characters, duo_base. */
+void job_init(struct job *j);
+
+/* Presets: text-tiny, text-small, sudoku6, cifar10-small, cifar10, owt-small. */
+int job_preset_count(void);
+const char *job_preset_name(int i);
+const char *job_preset_help(int i);              /* one line; says so where it is beyond a laptop */
+enum status job_preset(const char *name, struct job *j, struct error *e);      /* ST_USAGE: no such */
+
+/* Settings of a job by name, for options, the form and `job_say`: "batch",
+ * "lr", "steps", "hidden", "loss", "curriculum", "k", "seed" ... */
+enum job_type { JOB_INT, JOB_REAL, JOB_TEXTUAL, JOB_CHOICE, JOB_FLAG, JOB_BYTES };
+struct job_field {
+	const char *name;
+	enum job_type type;
+	const char *choices;             /* "a|b|c" */
+	double lo, hi;
+	bool main;                       /* one of the few that matter: in the form's first part */
+	const char *help;                /* one line */
+};
+int job_field_count(void);
+const struct job_field *job_field(int i);
+int job_field_find(const char *name);            /* -1: none */
+enum status job_set(struct job *j, int field, const char *value, struct error *e);     /* ST_USAGE */
+char *job_get(const struct job *j, int field, char *buf, size_t size);
+
+/* Do the settings make sense together?  ST_USAGE with one line that names the setting. */
+enum status job_check(const struct job *j, struct error *e);
+
+/* As JSON, for the metadata of checkpoints; malloced, NULL: out of memory. */
+char *job_to_json(const struct job *j);
+enum status job_from_json(const char *json, struct job *j, struct error *e);
+
+#endif
