@@ -51,7 +51,8 @@ void trainer_drain(struct trainer *t);
 void trainer_pause(struct trainer *t);
 void trainer_resume(struct trainer *t);
 void trainer_save(struct trainer *t);            /* at the end of the running step */
-void trainer_stop(struct trainer *t);            /* the running step is finished or given up, then saved: TRAINER_STOPPED */
+/* The running step is finished or given up, then saved: TRAINER_STOPPED. */
+void trainer_stop(struct trainer *t);
 void trainer_wait(struct trainer *t);            /* until DONE, STOPPED or FAILED */
 
 struct trainer_progress {
