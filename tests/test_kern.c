@@ -270,6 +270,31 @@ test_products(const struct kern *kern)
 	CHECK(gemm_packed_floats(kern, 1 << 30, 1 << 30) == (size_t)1 << 60, "%s: size of a packed matrix", kern->name);
 }
 
+/* The left-hand side turned gives the tile's bits. */
+static void
+test_outer(const struct kern *kern)
+{
+	int k = 77, nr = kern->nr;
+	float a[16 * 77], t[77 * 19], *b = mem_aligned((size_t)(nr * k), sizeof *b), c[16 * 32], d[16 * 32];
+	bool same = true;
+
+	fill(a, 16 * k, 1);
+	fill(b, nr * k, 1);
+	for (int p = 0; p < k; p++)
+		for (int i = 0; i < 16; i++)
+			t[p * 19 + i] = a[i * k + p];
+	for (int m = 1; m <= kern->mr; m++)
+		for (int add = 0; add < 2; add++) {
+			fill(c, 16 * 32, 1);
+			memcpy(d, c, sizeof c);
+			kern->tile(m, k, a, (size_t)k, b, c, (size_t)nr, add);
+			kern->outer(m, k, t, 19, b, d, (size_t)nr, add);
+			same &= memcmp(c, d, (size_t)(m * nr) * sizeof *c) == 0;
+		}
+	CHECK(same, "%s: outer products", kern->name);
+	mem_free(b);
+}
+
 /* A row of a tile has the same bits whatever rows are beside it. */
 static void
 test_tile_rows(const struct kern *kern)
@@ -312,6 +337,7 @@ main(void)
 		test_rope(k);
 		test_products(k);
 		test_tile_rows(k);
+		test_outer(k);
 	}
 	return check_done();
 }

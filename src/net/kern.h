@@ -22,6 +22,8 @@ struct kern {
 	int mr, nr;
 	bool blas;              /* the trunk's products go to BLAS; the tile serves the head alone */
 	void (*tile)(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add);
+	/* The same with a [k,lda] turned: c[m,nr] (+)= a^T b, for gradients of weights. */
+	void (*outer)(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add);
 
 	/* out = ((x - mean) / sqrt(var + 1e-5)) w, then out (1 + scale) + shift;
 	 * scale, shift NULL: not. */

@@ -15,8 +15,9 @@
 #define MR 6
 #define NR 16
 
+/* a(i, p) at a[i row + p step]. */
 KERN void
-tile_rows(const int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+tile_rows(const int m, int k, const float *a, size_t row, size_t step, const float *b, float *c, size_t ldc, bool add)
 {
 	__m256 acc[MR][2];
 
@@ -27,20 +28,20 @@ tile_rows(const int m, int k, const float *a, size_t lda, const float *b, float 
 		__m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
 #pragma GCC unroll 6
 		for (int i = 0; i < m; i++) {
-			__m256 v = _mm256_broadcast_ss(a + (size_t)i * lda + p);
+			__m256 v = _mm256_broadcast_ss(a + (size_t)i * row + (size_t)p * step);
 			acc[i][0] = _mm256_fmadd_ps(v, b0, acc[i][0]);
 			acc[i][1] = _mm256_fmadd_ps(v, b1, acc[i][1]);
 		}
 	}
 #pragma GCC unroll 6
 	for (int i = 0; i < m; i++) {
-		float *row = c + (size_t)i * ldc;
+		float *to = c + (size_t)i * ldc;
 		if (add) {
-			acc[i][0] = _mm256_add_ps(acc[i][0], _mm256_loadu_ps(row));
-			acc[i][1] = _mm256_add_ps(acc[i][1], _mm256_loadu_ps(row + 8));
+			acc[i][0] = _mm256_add_ps(acc[i][0], _mm256_loadu_ps(to));
+			acc[i][1] = _mm256_add_ps(acc[i][1], _mm256_loadu_ps(to + 8));
 		}
-		_mm256_storeu_ps(row, acc[i][0]);
-		_mm256_storeu_ps(row + 8, acc[i][1]);
+		_mm256_storeu_ps(to, acc[i][0]);
+		_mm256_storeu_ps(to + 8, acc[i][1]);
 	}
 }
 
@@ -48,12 +49,25 @@ KERN_FN void
 tile(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
 {
 	switch (m) {
-	case 1: tile_rows(1, k, a, lda, b, c, ldc, add); break;
-	case 2: tile_rows(2, k, a, lda, b, c, ldc, add); break;
-	case 3: tile_rows(3, k, a, lda, b, c, ldc, add); break;
-	case 4: tile_rows(4, k, a, lda, b, c, ldc, add); break;
-	case 5: tile_rows(5, k, a, lda, b, c, ldc, add); break;
-	default: tile_rows(6, k, a, lda, b, c, ldc, add); break;
+	case 1: tile_rows(1, k, a, lda, 1, b, c, ldc, add); break;
+	case 2: tile_rows(2, k, a, lda, 1, b, c, ldc, add); break;
+	case 3: tile_rows(3, k, a, lda, 1, b, c, ldc, add); break;
+	case 4: tile_rows(4, k, a, lda, 1, b, c, ldc, add); break;
+	case 5: tile_rows(5, k, a, lda, 1, b, c, ldc, add); break;
+	default: tile_rows(6, k, a, lda, 1, b, c, ldc, add); break;
+	}
+}
+
+KERN_FN void
+outer(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+{
+	switch (m) {
+	case 1: tile_rows(1, k, a, 1, lda, b, c, ldc, add); break;
+	case 2: tile_rows(2, k, a, 1, lda, b, c, ldc, add); break;
+	case 3: tile_rows(3, k, a, 1, lda, b, c, ldc, add); break;
+	case 4: tile_rows(4, k, a, 1, lda, b, c, ldc, add); break;
+	case 5: tile_rows(5, k, a, 1, lda, b, c, ldc, add); break;
+	default: tile_rows(6, k, a, 1, lda, b, c, ldc, add); break;
 	}
 }
 
@@ -62,6 +76,7 @@ const struct kern kern_avx2 = {
 	.mr = MR,
 	.nr = NR,
 	.tile = tile,
+	.outer = outer,
 	.norm = kern_norm,
 	.softmax = kern_softmax,
 	.gelu = kern_gelu,

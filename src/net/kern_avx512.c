@@ -15,8 +15,9 @@
 #define MR 12
 #define NR 32
 
+/* a(i, p) at a[i row + p step]. */
 KERN void
-tile_rows(const int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+tile_rows(const int m, int k, const float *a, size_t row, size_t step, const float *b, float *c, size_t ldc, bool add)
 {
 	__m512 acc[MR][2];
 
@@ -27,20 +28,20 @@ tile_rows(const int m, int k, const float *a, size_t lda, const float *b, float 
 		__m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
 #pragma GCC unroll 12
 		for (int i = 0; i < m; i++) {
-			__m512 v = _mm512_set1_ps(a[(size_t)i * lda + (size_t)p]);
+			__m512 v = _mm512_set1_ps(a[(size_t)i * row + (size_t)p * step]);
 			acc[i][0] = _mm512_fmadd_ps(v, b0, acc[i][0]);
 			acc[i][1] = _mm512_fmadd_ps(v, b1, acc[i][1]);
 		}
 	}
 #pragma GCC unroll 12
 	for (int i = 0; i < m; i++) {
-		float *row = c + (size_t)i * ldc;
+		float *to = c + (size_t)i * ldc;
 		if (add) {
-			acc[i][0] = _mm512_add_ps(acc[i][0], _mm512_loadu_ps(row));
-			acc[i][1] = _mm512_add_ps(acc[i][1], _mm512_loadu_ps(row + 16));
+			acc[i][0] = _mm512_add_ps(acc[i][0], _mm512_loadu_ps(to));
+			acc[i][1] = _mm512_add_ps(acc[i][1], _mm512_loadu_ps(to + 16));
 		}
-		_mm512_storeu_ps(row, acc[i][0]);
-		_mm512_storeu_ps(row + 16, acc[i][1]);
+		_mm512_storeu_ps(to, acc[i][0]);
+		_mm512_storeu_ps(to + 16, acc[i][1]);
 	}
 }
 
@@ -48,18 +49,37 @@ KERN_FN void
 tile(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
 {
 	switch (m) {
-	case 1: tile_rows(1, k, a, lda, b, c, ldc, add); break;
-	case 2: tile_rows(2, k, a, lda, b, c, ldc, add); break;
-	case 3: tile_rows(3, k, a, lda, b, c, ldc, add); break;
-	case 4: tile_rows(4, k, a, lda, b, c, ldc, add); break;
-	case 5: tile_rows(5, k, a, lda, b, c, ldc, add); break;
-	case 6: tile_rows(6, k, a, lda, b, c, ldc, add); break;
-	case 7: tile_rows(7, k, a, lda, b, c, ldc, add); break;
-	case 8: tile_rows(8, k, a, lda, b, c, ldc, add); break;
-	case 9: tile_rows(9, k, a, lda, b, c, ldc, add); break;
-	case 10: tile_rows(10, k, a, lda, b, c, ldc, add); break;
-	case 11: tile_rows(11, k, a, lda, b, c, ldc, add); break;
-	default: tile_rows(12, k, a, lda, b, c, ldc, add); break;
+	case 1: tile_rows(1, k, a, lda, 1, b, c, ldc, add); break;
+	case 2: tile_rows(2, k, a, lda, 1, b, c, ldc, add); break;
+	case 3: tile_rows(3, k, a, lda, 1, b, c, ldc, add); break;
+	case 4: tile_rows(4, k, a, lda, 1, b, c, ldc, add); break;
+	case 5: tile_rows(5, k, a, lda, 1, b, c, ldc, add); break;
+	case 6: tile_rows(6, k, a, lda, 1, b, c, ldc, add); break;
+	case 7: tile_rows(7, k, a, lda, 1, b, c, ldc, add); break;
+	case 8: tile_rows(8, k, a, lda, 1, b, c, ldc, add); break;
+	case 9: tile_rows(9, k, a, lda, 1, b, c, ldc, add); break;
+	case 10: tile_rows(10, k, a, lda, 1, b, c, ldc, add); break;
+	case 11: tile_rows(11, k, a, lda, 1, b, c, ldc, add); break;
+	default: tile_rows(12, k, a, lda, 1, b, c, ldc, add); break;
+	}
+}
+
+KERN_FN void
+outer(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+{
+	switch (m) {
+	case 1: tile_rows(1, k, a, 1, lda, b, c, ldc, add); break;
+	case 2: tile_rows(2, k, a, 1, lda, b, c, ldc, add); break;
+	case 3: tile_rows(3, k, a, 1, lda, b, c, ldc, add); break;
+	case 4: tile_rows(4, k, a, 1, lda, b, c, ldc, add); break;
+	case 5: tile_rows(5, k, a, 1, lda, b, c, ldc, add); break;
+	case 6: tile_rows(6, k, a, 1, lda, b, c, ldc, add); break;
+	case 7: tile_rows(7, k, a, 1, lda, b, c, ldc, add); break;
+	case 8: tile_rows(8, k, a, 1, lda, b, c, ldc, add); break;
+	case 9: tile_rows(9, k, a, 1, lda, b, c, ldc, add); break;
+	case 10: tile_rows(10, k, a, 1, lda, b, c, ldc, add); break;
+	case 11: tile_rows(11, k, a, 1, lda, b, c, ldc, add); break;
+	default: tile_rows(12, k, a, 1, lda, b, c, ldc, add); break;
 	}
 }
 
@@ -68,6 +88,7 @@ const struct kern kern_avx512 = {
 	.mr = MR,
 	.nr = NR,
 	.tile = tile,
+	.outer = outer,
 	.norm = kern_norm,
 	.softmax = kern_softmax,
 	.gelu = kern_gelu,

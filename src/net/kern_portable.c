@@ -11,8 +11,9 @@
 #define MR 4
 #define NR 8
 
+/* a(i, p) at a[i row + p step]. */
 KERN void
-tile_rows(const int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+tile_rows(const int m, int k, const float *a, size_t row, size_t step, const float *b, float *c, size_t ldc, bool add)
 {
 	vf acc[MR][2];
 
@@ -23,20 +24,20 @@ tile_rows(const int m, int k, const float *a, size_t lda, const float *b, float 
 		vf b0 = LOAD(b), b1 = LOAD(b + 4);
 #pragma GCC unroll 4
 		for (int i = 0; i < m; i++) {
-			float v = a[(size_t)i * lda + (size_t)p];
+			float v = a[(size_t)i * row + (size_t)p * step];
 			acc[i][0] += v * b0;
 			acc[i][1] += v * b1;
 		}
 	}
 #pragma GCC unroll 4
 	for (int i = 0; i < m; i++) {
-		float *row = c + (size_t)i * ldc;
+		float *to = c + (size_t)i * ldc;
 		if (add) {
-			acc[i][0] += LOAD(row);
-			acc[i][1] += LOAD(row + 4);
+			acc[i][0] += LOAD(to);
+			acc[i][1] += LOAD(to + 4);
 		}
-		STORE(row, acc[i][0]);
-		STORE(row + 4, acc[i][1]);
+		STORE(to, acc[i][0]);
+		STORE(to + 4, acc[i][1]);
 	}
 }
 
@@ -44,10 +45,21 @@ KERN_FN void
 tile(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
 {
 	switch (m) {
-	case 1: tile_rows(1, k, a, lda, b, c, ldc, add); break;
-	case 2: tile_rows(2, k, a, lda, b, c, ldc, add); break;
-	case 3: tile_rows(3, k, a, lda, b, c, ldc, add); break;
-	default: tile_rows(4, k, a, lda, b, c, ldc, add); break;
+	case 1: tile_rows(1, k, a, lda, 1, b, c, ldc, add); break;
+	case 2: tile_rows(2, k, a, lda, 1, b, c, ldc, add); break;
+	case 3: tile_rows(3, k, a, lda, 1, b, c, ldc, add); break;
+	default: tile_rows(4, k, a, lda, 1, b, c, ldc, add); break;
+	}
+}
+
+KERN_FN void
+outer(int m, int k, const float *a, size_t lda, const float *b, float *c, size_t ldc, bool add)
+{
+	switch (m) {
+	case 1: tile_rows(1, k, a, 1, lda, b, c, ldc, add); break;
+	case 2: tile_rows(2, k, a, 1, lda, b, c, ldc, add); break;
+	case 3: tile_rows(3, k, a, 1, lda, b, c, ldc, add); break;
+	default: tile_rows(4, k, a, 1, lda, b, c, ldc, add); break;
 	}
 }
 
@@ -57,6 +69,7 @@ const struct kern kern_portable = {
 	.nr = NR,
 	.blas = true,
 	.tile = tile,
+	.outer = outer,
 	.norm = kern_norm,
 	.softmax = kern_softmax,
 	.gelu = kern_gelu,
