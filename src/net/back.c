@@ -32,15 +32,17 @@ back_value(const struct back *b, int v)
 	return v == b->x->net->feature ? b->feat : b->grad + b->x->plan.offset[v];
 }
 
-/* Values that depend on the input, in the order in which they are made. */
+/* Values that depend on the input (params: or on any parameter), in the order in which they are made. */
 static void
-find_wanted(const struct net *net, bool *wanted)
+find_wanted(const struct net *net, bool params, bool *wanted)
 {
 	for (int i = 0; i < net->n_op; i++) {
 		const struct net_op *op = &net->op[i];
 		bool any = op->kind == NET_EMBED || op->kind == NET_PIXELS;
 		for (int k = 0; k < NET_INS; k++)
 			any |= op->in[k] >= 0 && wanted[op->in[k]];
+		for (int k = 0; params && k < 4; k++)
+			any |= op->par[k] >= 0;
 		if (op->out >= 0)
 			wanted[op->out] |= any;
 	}
@@ -56,23 +58,35 @@ op_scratch(const struct exec *x, const struct net_op *op)
 		return back_attend_scratch(x, op);
 	case NET_CONV:
 		return back_conv_scratch(x, op);
+	case NET_EMBED:
+		return back_embed_scratch(x, op);
+	case NET_LABEL:
+		return back_label_scratch(x, op);
 	default:
 		return 0;
 	}
 }
 
-enum status
-back_reserve(struct back *b, const struct exec *x, struct error *e)
+size_t
+back_scratch_need(const struct exec *x)
 {
-	size_t most = 0, all;
+	size_t most = 0;
 
-	back_done(b);
 	for (int i = 0; i < x->net->n_op; i++) {
 		size_t need = op_scratch(x, &x->net->op[i]);
 		most = need > most ? need : most;
 	}
+	return (most + 15) / 16 * 16;
+}
+
+enum status
+back_reserve(struct back *b, const struct exec *x, bool params, struct error *e)
+{
+	size_t all;
+
+	back_done(b);
 	b->x = x;
-	b->scratch_floats = (most + 15) / 16 * 16;
+	b->scratch_floats = back_scratch_need(x);
 	b->wanted = mem_calloc((size_t)x->net->n_value, sizeof *b->wanted);
 	b->grad = mem_aligned(x->plan.floats, sizeof *b->grad);
 	if (mem_mul(b->scratch_floats, (size_t)pool_threads(x->pool), &all))
@@ -81,7 +95,7 @@ back_reserve(struct back *b, const struct exec *x, struct error *e)
 		back_done(b);
 		return error_set(e, ST_MEMORY, "out of memory: the gradients take %zu MB", x->plan.floats >> 18);
 	}
-	find_wanted(x->net, b->wanted);
+	find_wanted(x->net, params, b->wanted);
 	return ST_OK;
 }
 
@@ -131,11 +145,17 @@ back_op(struct back *b, const struct net_op *op, struct error *e)
 	case NET_GROUP:
 		return back_group(b, op, e);
 	case NET_EMBED:
+		if (b->input)
+			to_input(b, op);
+		return b->par ? back_embed(b, op, e) : ST_OK;
 	case NET_PIXELS:
-		to_input(b, op);
+		if (b->input)
+			to_input(b, op);
 		return ST_OK;
-	case NET_TIME:
 	case NET_LABEL:
+		return back_label(b, op, e);
+	case NET_TIME:
+		return ST_OK;
 	case NET_HEAD:
 	case NET_MU:
 	case NET_LOGISTIC:

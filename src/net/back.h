@@ -18,7 +18,7 @@
 
 struct back {
 	const struct exec *x;
-	bool *wanted;	/* [n_value] depends on the input */
+	bool *wanted;	/* [n_value] depends on the input (or on parameters, if theirs are asked for) */
 	float *grad;	/* as x->base */
 	float *feat;	/* of the feature value, as x->feat */
 	float *input;	/* out: [n,L,d] of EMBED's rows, [n,L] of PIXELS' values; NULL: not asked */
@@ -31,8 +31,9 @@ struct back {
 
 /* Gradient of a value, first row of sample 0; NULL: not wanted. */
 float *back_value(const struct back *b, int v);
-/* The memory for x's plan, or more of it. */
-enum status back_reserve(struct back *b, const struct exec *x, struct error *e);
+/* The memory for x's plan, or more of it.  params: gradients of parameters will be asked for, of values that do not
+ * depend on the input too. */
+enum status back_reserve(struct back *b, const struct exec *x, bool params, struct error *e);
 void back_done(struct back *b);
 /* All operations, last first.  feat [n,rows,F]: the gradient of the features,
  * read only. */
@@ -56,7 +57,17 @@ enum status back_attend(struct back *b, const struct net_op *op, struct error *e
 enum status back_norm(struct back *b, const struct net_op *op, struct error *e);
 enum status back_conv(struct back *b, const struct net_op *op, struct error *e);
 enum status back_group(struct back *b, const struct net_op *op, struct error *e);
+enum status back_embed(struct back *b, const struct net_op *op, struct error *e);
+enum status back_label(struct back *b, const struct net_op *op, struct error *e);
+/* The head alone: from n feature rows x and the gradient d [n,V] of their logits to dx, that of the rows (written, with
+ * room for a whole panel of columns each), and those of the head's parameters (added to). */
+enum status back_head(struct back *b, const struct net_op *op, int n, const float *x, size_t ldx, const float *d,
+		      float *dx, size_t lddx, struct error *e);
+/* Floats of scratch per worker, of all operations together. */
+size_t back_scratch_need(const struct exec *x);
 /* Floats of scratch per worker. */
+size_t back_embed_scratch(const struct exec *x, const struct net_op *op);
+size_t back_label_scratch(const struct exec *x, const struct net_op *op);
 size_t back_linear_scratch(const struct exec *x, const struct net_op *op);
 size_t back_attend_scratch(const struct exec *x, const struct net_op *op);
 size_t back_conv_scratch(const struct exec *x, const struct net_op *op);

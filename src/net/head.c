@@ -9,12 +9,24 @@
 #define HEAD_KC 128
 #define LOGISTIC_ROWS 16
 
-static enum status
-scratch(struct net_run *r, size_t need, struct error *e)
+size_t
+run_head_scratch(const struct net *net, const struct kern *kern, int n)
 {
-	size_t all;
+	const struct net_op *op = &net->op[net->n_op - 1];
+	struct linear l = { .kern = kern, .samples = 1, .rows = n };
 
-	need = (need + 15) / 16 * 16;
+	if (op->kind != NET_HEAD)
+		return 0;
+	l.b = (struct gemm_b){ .n = op->dim[DIM_N], .k = op->dim[DIM_K], .packed = true };
+	linear_shape(&l);
+	return (linear_scratch(&l) + 15) / 16 * 16;
+}
+
+enum status
+run_head_reserve(struct net_run *r, int n, struct error *e)
+{
+	size_t all, need = run_head_scratch(r->net, r->kern, n);
+
 	if (need <= r->head_floats)
 		return ST_OK;
 	float *p = mem_mul(need, (size_t)pool_threads(r->pool), &all) ? mem_aligned(all, sizeof *p) : NULL;
@@ -71,9 +83,9 @@ net_run_head(struct net_run *r, int n, const float *x, float *logit, struct canc
 	if ((st = weights_matrix(r->w, op->par[PAR_W], true, r->pool, c, &l.b, e)) != ST_OK ||
 	    (st = weights_vector(r->w, op->par[PAR_BIAS], &l.bias, e)) != ST_OK)
 		return st == ST_CANCELLED ? error_set(e, st, "cancelled") : st;
-	linear_shape(&l);
-	if ((st = scratch(r, linear_scratch(&l), e)) != ST_OK)
+	if ((st = run_head_reserve(r, n, e)) != ST_OK)
 		return st;
+	linear_shape(&l);
 	l.x = x;
 	l.ldx = (size_t)op->dim[DIM_K];
 	l.out = logit;

@@ -1,13 +1,15 @@
 libpsiview_a_SOURCES += \
 	src/net/back.h src/net/back.c \
 	src/net/back_attend.c \
+	src/net/back_embed.c \
+	src/net/back_head.c \
 	src/net/back_image.c \
 	src/net/back_linear.c \
 	src/net/classifier.h src/net/classifier.c \
 	src/net/conv.h \
 	src/net/exec.h src/net/exec.c \
 	src/net/extend.c \
-	src/net/flat.h \
+	src/net/flat.h src/net/flat.c \
 	src/net/gemm.h src/net/gemm.c \
 	src/net/head.c \
 	src/net/kern.h src/net/kern.c \
@@ -16,7 +18,7 @@ libpsiview_a_SOURCES += \
 	src/net/kern_body.h \
 	src/net/kern_image.h src/net/kern_image_body.h \
 	src/net/kern_portable.c \
-	src/net/learn.h \
+	src/net/learn.h src/net/learn.c \
 	src/net/model.h src/net/model.c \
 	src/net/net.h src/net/net.c \
 	src/net/netmodel.h \

@@ -396,15 +396,21 @@ net_match(const struct net *net, const struct tensor *t, int n, const char *what
 }
 
 uint64_t
+net_par_numel(const struct net_param *p)
+{
+	uint64_t n = 1;
+
+	for (int d = 0; d < p->ndim; d++)
+		n *= (uint64_t)p->dim[d];
+	return n;
+}
+
+uint64_t
 net_parameters(const struct net *net)
 {
 	uint64_t sum = 0;
 
-	for (int i = 0; i < net->n_par; i++) {
-		uint64_t n = 1;
-		for (int d = 0; d < net->par[i].ndim; d++)
-			n *= (uint64_t)net->par[i].dim[d];
-		sum += n;
-	}
+	for (int i = 0; i < net->n_par; i++)
+		sum += net_par_numel(&net->par[i]);
 	return sum;
 }

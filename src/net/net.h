@@ -153,6 +153,7 @@ int net_find_param(const struct net *net, const char *name);
 enum status net_match(const struct net *net, const struct tensor *t, int n, const char *what,
 		      const struct tensor **match, struct error *e);
 
+uint64_t net_par_numel(const struct net_param *p);
 uint64_t net_parameters(const struct net *net);
 
 #endif

@@ -120,8 +120,8 @@ check_tokens(const struct net *net, size_t n, const int32_t *tok, int least, str
 	return ST_OK;
 }
 
-static enum status
-check_input(const struct net *net, const struct net_input *in, struct error *e)
+enum status
+run_check_input(const struct net *net, const struct net_input *in, struct error *e)
 {
 	size_t n = (size_t)in->n * (size_t)net->L;
 
@@ -140,7 +140,7 @@ net_run_trunk(struct net_run *r, const struct net_input *in, float *feat, struct
 	int by_rows = GROUP_ROWS / r->net->L > 1 ? GROUP_ROWS / r->net->L : 1,
 	    group = r->net->together ? r->net->together : by_rows;
 	struct exec *x = &r->trunk;
-	enum status st = check_input(r->net, in, e);
+	enum status st = run_check_input(r->net, in, e);
 
 	for (int s = 0; st == ST_OK && s < in->n; s += group) {
 		int n = in->n - s < group ? in->n - s : group;
@@ -164,7 +164,7 @@ net_run_back(struct net_run *r, float *feat, float *input, struct cancel *c, str
 		return error_set(e, ST_FAIL, "no kept values to walk back over");
 	r->trunk.cancel = c;
 	if (r->back_n != r->trunk.plan_n) {
-		st = back_reserve(&r->back, &r->trunk, e);
+		st = back_reserve(&r->back, &r->trunk, false, e);
 		r->back_n = st == ST_OK ? r->trunk.plan_n : 0;
 	}
 	return st == ST_OK ? back_run(&r->back, feat, input, e) : st;

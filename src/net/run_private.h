@@ -27,6 +27,11 @@ struct net_run {
 
 /* Rotation tables and scratch for n samples of `rows` positions. */
 enum status run_prepare(struct net_run *r, struct exec *x, int n, int rows, struct error *e);
+/* Are tokens and labels within the tables? */
+enum status run_check_input(const struct net *net, const struct net_input *in, struct error *e);
+/* The head's scratch per worker for n rows, in floats; its memory. */
+size_t run_head_scratch(const struct net *net, const struct kern *kern, int n);
+enum status run_head_reserve(struct net_run *r, int n, struct error *e);
 void prefix_free_all(struct net_run *r);
 size_t prefix_bytes(const struct net_run *r);
 

@@ -1,0 +1,86 @@
+/*
+ * back_head.c: from the gradient of logits to that of feature rows, and of the
+ * head's own parameters.  Rows come in blocks (learn.c); a work item is a part
+ * of the feature rows' columns, or of the vocabulary.
+ */
+#include "net/back.h"
+
+#define ROWS 32
+#define TOKENS 64
+#define HEAD_KC 128
+
+struct head_back {
+	const struct back *b;
+	int n, K, V;
+	const float *x, *d;
+	size_t ldx, lddx;
+	float *dx, *dw, *dbias;
+	struct gemm_b wt;               /* d W */
+	int columns, col_blocks;        /* of an item */
+};
+
+/* dx = d W, some rows and columns of it. */
+static void
+rows_item(void *arg, int item, int worker)
+{
+	const struct head_back *h = arg;
+	int first = item / h->col_blocks * ROWS, m = h->n - first < ROWS ? h->n - first : ROWS;
+	int j0 = item % h->col_blocks * h->columns, j1 = j0 + h->columns < h->K ? j0 + h->columns : h->K;
+
+	(void)worker;
+	gemm_mul(h->b->x->kern, m, h->d + (size_t)first * (size_t)h->V, (size_t)h->V, &h->wt, j0, j1, HEAD_KC,
+		 h->dx + (size_t)first * h->lddx + j0, h->lddx);
+}
+
+/* dW += d^T x and dbias += the sum of d, for some of the vocabulary. */
+static void
+tokens_item(void *arg, int item, int worker)
+{
+	const struct head_back *h = arg;
+	size_t first = (size_t)item * TOKENS, V = (size_t)h->V, end = first + TOKENS < V ? first + TOKENS : V,
+	       K = (size_t)h->K;
+
+	(void)worker;
+	for (size_t i = 0; i < (size_t)h->n; i++) {
+		const float *d = h->d + i * V, *x = h->x + i * h->ldx;
+		for (size_t v = first; v < end; v++) {
+			for (size_t k = 0; h->dw && k < K; k++)
+				h->dw[v * K + k] += d[v] * x[k];
+			if (h->dbias)
+				h->dbias[v] += d[v];
+		}
+	}
+}
+
+static enum status
+linear_head(struct head_back *h, const struct net_op *op, struct error *e)
+{
+	const struct exec *x = h->b->x;
+	int nr = x->kern->nr;
+	enum status st = weights_back(x->w, op->par[PAR_W], false, &h->wt, e);
+
+	if (st != ST_OK)
+		return st;
+	h->columns = (64 + nr - 1) / nr * nr;
+	h->col_blocks = (h->K + h->columns - 1) / h->columns;
+	h->dw = back_par(h->b, op->par[PAR_W]);
+	h->dbias = back_par(h->b, op->par[PAR_BIAS]);
+	st = pool_run(x->pool, x->prio, (h->n + ROWS - 1) / ROWS * h->col_blocks, rows_item, h, x->cancel);
+	if (st == ST_OK && (h->dw || h->dbias))
+		st = pool_run(x->pool, x->prio, (h->V + TOKENS - 1) / TOKENS, tokens_item, h, x->cancel);
+	return st;
+}
+
+enum status
+back_head(struct back *b, const struct net_op *op, int n, const float *x, size_t ldx, const float *d, float *dx,
+	  size_t lddx, struct error *e)
+{
+	struct head_back h = { .b = b, .n = n, .K = op->dim[DIM_K], .V = b->x->net->V, .x = x, .d = d, .ldx = ldx,
+		.dx = dx, .lddx = lddx };
+
+	if (n <= 0)
+		return ST_OK;
+	if (op->kind == NET_LOGISTIC)
+		return error_set(e, ST_FAIL, "operation %d has no backward pass", (int)op->kind);
+	return linear_head(&h, op, e);
+}
