@@ -162,7 +162,7 @@ catch_signals(void)
 }
 
 static void
-show_progress(void *arg, const struct sample_progress *p)
+show_progress(void *arg, const struct walk_progress *p)
 {
 	char line[120], eta[32] = "";
 	int *width = arg;

@@ -43,6 +43,8 @@ libpsiview_a_SOURCES += \
 	src/run/trace.h \
 	src/run/verify.c \
 	src/run/verify.h \
+	src/run/walk.c \
+	src/run/walk.h \
 	src/run/write_gif.c \
 	src/run/write_image.h \
 	src/run/write_npy.c \

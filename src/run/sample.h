@@ -1,22 +1,13 @@
 /*
- * sample.h: headless runs: `psiview sample`.  The same sampler thread and the
- * same step() as on the screen, without keeping the states in between.
+ * sample.h: headless runs: `psiview sample`: walks (walk.h) written as text,
+ * JSON lines or into a sink.
  */
 #ifndef PSI_RUN_SAMPLE_H
 #define PSI_RUN_SAMPLE_H
 
-#include <signal.h>
-
-#include "run/open.h"
 #include "run/outfile.h"
-#include "run/sampler.h"
 #include "run/sink.h"
-
-struct sample_progress {
-	int first, samples, total;       /* samples first..first+samples-1 of total are being drawn */
-	int step, steps;
-	double seconds, eta;             /* since the start; to the end, < 0: not known yet */
-};
+#include "run/walk.h"
 
 struct sample_setup {
 	const struct opened *o;
@@ -29,7 +20,7 @@ struct sample_setup {
 	bool text;                       /* JSON lines say the text too */
 	struct outfile *out;             /* borrowed */
 	struct sink *sink;               /* borrowed; NULL: text or JSON lines go to out */
-	void (*progress)(void *arg, const struct sample_progress *p);   /* a few times a second; NULL: nobody looks */
+	void (*progress)(void *arg, const struct walk_progress *p);   /* a few times a second; NULL: nobody looks */
 	void *arg;
 	const volatile sig_atomic_t *stop;   /* set by a signal: ends with ST_CANCELLED; NULL: never */
 };
