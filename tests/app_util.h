@@ -103,29 +103,37 @@ settle(struct bench *b)
 	return false;
 }
 
-/* tok is taken over. */
+/* Over a model; tok is taken over. */
 static bool
-bench_open_with(struct bench *b, bool masked, const char *recipe, struct tokenizer *tok)
+bench_open_model(struct bench *b, struct model *m, const char *recipe, struct tokenizer *tok, const char *layout)
 {
 	struct error e = { 0 };
 	struct app_setup s = { 0 };
 
-	memset(b, 0, sizeof *b);
-	sentence_init(&b->model, masked);
 	b->tok = tok;
-	recipe_default(&b->model.model, false, &s.recipe);
+	recipe_default(m, false, &s.recipe);
 	s.recipe.seed = 7;
 	if (recipe && recipe_parse(recipe, &s.recipe, &e))
 		return false;
-	b->sampler = sampler_new(&(struct sampler_setup){ .ema = &b->model.model, .samples = s.recipe.samples }, &e);
-	s.model = &b->model.model;
+	b->sampler = sampler_new(&(struct sampler_setup){ .ema = m, .samples = s.recipe.samples }, &e);
+	s.model = m;
 	s.tok = b->tok;
 	s.sampler = b->sampler;
-	s.name = masked ? "masked.ckpt" : "uniform.ckpt";
+	s.layout = layout;
+	s.name = m->mask >= 0 ? "masked.ckpt" : "uniform.ckpt";
 	if (!b->sampler || app_new(&s, &b->app, &e))
 		return false;
 	b->app->priv->fixed_ms = 5;
 	return settle(b);
+}
+
+/* tok is taken over. */
+__attribute__((unused)) static bool
+bench_open_with(struct bench *b, bool masked, const char *recipe, struct tokenizer *tok)
+{
+	memset(b, 0, sizeof *b);
+	sentence_init(&b->model, masked);
+	return bench_open_model(b, &b->model.model, recipe, tok, NULL);
 }
 
 __attribute__((unused)) static bool

@@ -13,12 +13,16 @@ TESTS += tests/test_page
 check_PROGRAMS += tests/test_screens
 tests_test_screens_SOURCES = tests/test_screens.c tests/app_util.h tests/screen_golden.h
 TESTS += tests/test_screens
+check_PROGRAMS += tests/test_board
+tests_test_board_SOURCES = tests/test_board.c tests/app_util.h tests/board_util.h tests/screen_golden.h
+TESTS += tests/test_board
 EXTRA_DIST += tests/golden/screens
 # Golden screens anew, after a change that was meant.
 .PHONY: update-screens
-update-screens: tests/test_screens$(EXEEXT) tests/test_image$(EXEEXT)
+update-screens: tests/test_screens$(EXEEXT) tests/test_image$(EXEEXT) tests/test_board$(EXEEXT)
 	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_screens$(EXEEXT)
 	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_image$(EXEEXT)
+	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_board$(EXEEXT)
 check_PROGRAMS += tests/term_host
 tests_term_host_SOURCES = tests/term_host.c tests/app_util.h
 check_PROGRAMS += tests/test_term

@@ -131,6 +131,9 @@ app_new(const struct app_setup *s, struct app **out, struct error *e)
 	a->sampler = s->sampler;
 	a->name = s->name;
 	a->side = s->side;
+	a->layout = layout_read(s->layout, s->model->L);
+	a->grid_layout = a->layout.columns > 0;
+	a->cursor.pos = a->layout.first;
 	if (a->side)
 		a->colouring = COLOUR_PLAIN;
 	a->recipe = s->recipe;

@@ -12,6 +12,7 @@
 #include "run/command.h"
 #include "run/sampler.h"
 #include "text/token.h"
+#include "ui/board.h"
 #include "ui/canvas.h"
 #include "ui/keys.h"
 
@@ -59,6 +60,7 @@ struct app {
 	struct sampler *sampler;
 	const char *name;            /* file name shown */
 	int side;                    /* pictures: L = 3 side side, by channel, row, column; 0: text */
+	struct layout layout;        /* how its tokens want to stand */
 
 	struct cursor cursor;
 	struct recipe recipe;        /* the knobs as they are now */
@@ -90,6 +92,7 @@ struct app_setup {
 	const struct ckpt *ckpt; struct model *model, *model_raw; const struct tokenizer *tok;
 	struct sampler *sampler; struct recipe recipe; const char *name;
 	int side;                    /* of pictures; 0: text */
+	const char *layout;          /* JSON (board.h); NULL: running text */
 	const struct edit *clamp; int n_clamp;
 	const char *tok_note;        /* where the tokenizer came from, or why ids are shown */
 };

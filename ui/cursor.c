@@ -399,9 +399,9 @@ cursor_reveal(struct app *a, int reveal)
 void
 cursor_pos(struct app *a, int pos)
 {
-	int L = a->priv->L;
+	int L = a->priv->L, first = a->grid_layout ? a->layout.first : 0;
 
-	pos = pos < 0 ? 0 : pos >= L ? L - 1 : pos;
+	pos = pos < first ? first : pos >= L ? L - 1 : pos;
 	if (pos == a->cursor.pos)
 		return;
 	a->cursor.pos = pos;

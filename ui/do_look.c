@@ -81,6 +81,8 @@ do_layout(struct app *a, const char *args, struct error *e)
 		a->grid_layout = buf[0] == 'g';
 	else
 		return error_set(e, ST_USAGE, "the layout is 'flow' or 'grid'");
+	if (a->grid_layout && a->cursor.pos < a->layout.first) /* not on the board */
+		cursor_pos(a, a->layout.first);
 	return ST_OK;
 }
 

@@ -1,5 +1,7 @@
 libpsiview_a_SOURCES += \
 	ui/app.h \
+	ui/board.c \
+	ui/board.h \
 	ui/bytes.c \
 	ui/canvas.c \
 	ui/canvas.h \

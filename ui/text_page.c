@@ -12,8 +12,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include <jansson.h>
-
 #include "base/mem.h"
 
 #define GRID_CELLS 9             /* of a token in the grid, mark and gap included; alphabets: 2 */
@@ -26,17 +24,6 @@ text_tight(const struct app *a)
 	return k == TOK_TEXT8 || k == TOK_CHARS || k == TOK_BYTES || k == TOK_PIXELS;
 }
 
-/* Columns a checkpoint's own layout asks for, {"columns": N}; 0: none. */
-static int
-own_columns(const struct app *a)
-{
-	json_t *j = a->ckpt && a->ckpt->layout ? json_loads(a->ckpt->layout, 0, NULL) : NULL;
-	json_int_t n = json_integer_value(json_object_get(j, "columns"));
-
-	json_decref(j);
-	return n >= 1 && n <= 1000 ? (int)n : 0;
-}
-
 struct text_page *
 text_page_new(const struct app *a)
 {
@@ -46,7 +33,6 @@ text_page_new(const struct app *a)
 	if (!t)
 		return NULL;
 	t->n = a->priv->L;
-	t->own = own_columns(a);
 	t->shown = mem_calloc(L, sizeof *t->shown);
 	t->painted = mem_calloc(L, sizeof *t->painted);
 	t->ids = mem_calloc(L, sizeof *t->ids);
@@ -240,6 +226,26 @@ flow(struct app *a, struct text_page *t, struct pen *p)
 	return p->y + 1;
 }
 
+/* One cell: what stands in it, not further than its edge. */
+static void
+put_cell(struct text_page *t, const struct app *a, struct pen *p, int i, int edge)
+{
+	const struct shown *s = &t->shown[i];
+	const char *at = s->text, *end = s->text + s->bytes;
+	enum style style = token_style(t, i);
+	struct glyph g;
+
+	put_mark(p, &t->painted[i]);
+	if (t->tight && s->special) {
+		pen_char(p, style, text_special_sign(a, t, i, t->utf8));
+		return;
+	}
+	while (s->bytes && show_glyph(&at, end, &g) && !g.newline && p->x + g.cells <= edge)
+		pen_put(p, style, g.text, g.bytes, g.cells);
+	if (s->bytes == 0 && s->space_before && !s->undrawn)
+		pen_char(p, STYLE_DIM, t->utf8 ? 0x2423 : ' ');
+}
+
 /* Every token in a cell of its own. */
 static int
 grid(struct app *a, struct text_page *t, struct pen *p)
@@ -247,24 +253,11 @@ grid(struct app *a, struct text_page *t, struct pen *p)
 	int cw = t->tight ? 2 : GRID_CELLS;
 
 	for (int i = 0; i < t->n; i++) {
-		const struct shown *s = &t->shown[i];
-		const char *at = s->text, *end = s->text + s->bytes;
-		enum style style = token_style(t, i);
-		struct glyph g;
 		int x0 = i % t->cols * cw;
 
 		p->x = x0;
 		p->y = i / t->cols;
-		put_mark(p, &t->painted[i]);
-		if (t->tight && s->special) {
-			pen_char(p, style, text_special_sign(a, t, i, t->utf8));
-		} else {
-			while (s->bytes && show_glyph(&at, end, &g) && !g.newline &&
-				p->x + g.cells <= x0 + cw - !t->tight)
-				pen_put(p, style, g.text, g.bytes, g.cells);
-			if (s->bytes == 0 && s->space_before && !s->undrawn)
-				pen_char(p, STYLE_DIM, t->utf8 ? 0x2423 : ' ');
-		}
+		put_cell(t, a, p, i, x0 + cw - !t->tight);
 		a->priv->row_of[i] = p->y;
 		a->priv->col_of[i] = x0;
 		mark_cells(a, p, i, x0 + 1, p->y, p->x > x0 + 1 ? p->x - x0 - 1 : 1);
@@ -272,9 +265,35 @@ grid(struct app *a, struct text_page *t, struct pen *p)
 	return (t->n + t->cols - 1) / t->cols;
 }
 
+/* The cells of a checkpoint's own layout.  What it leaves out stands nowhere. */
+static int
+on_board(struct app *a, struct text_page *t, struct pen *p)
+{
+	const struct board *b = &t->board;
+
+	for (int i = 0; i < b->l.first; i++)
+		a->priv->row_of[i] = a->priv->col_of[i] = -1;
+	if (p->c)
+		board_lines(b, p->c, p->r, p->top);
+	for (int i = b->l.first; i < t->n; i++) {
+		int x, y;
+
+		board_at(b, i, &x, &y);
+		p->x = x;
+		p->y = y;
+		put_cell(t, a, p, i, x + b->cell);
+		a->priv->row_of[i] = y;
+		a->priv->col_of[i] = x;
+		mark_cells(a, p, i, x + 1, y, p->x > x + 1 ? p->x - x - 1 : 1);
+	}
+	return b->h;
+}
+
 int
 text_page_draw(struct app *a, struct text_page *t, struct pen *p)
 {
+	if (t->on_board)
+		return on_board(a, t, p);
 	return a->grid_layout ? grid(a, t, p) : flow(a, t, p);
 }
 
@@ -287,15 +306,15 @@ columns(const struct app *a, const struct text_page *t, int width)
 
 	if (n < 1)
 		n = 1;
-	if (t->own > 0 && t->own <= n)
-		return t->own;
+	if (a->layout.columns > 0 && a->layout.columns <= n)
+		return a->layout.columns;
 	lines = (t->n + n - 1) / n;
 	return (t->n + lines - 1) / lines;
 }
 
 /* Read the tokens and their colours for this frame. */
 bool
-text_page_fill(struct text_page *t, struct app *a, bool utf8, int width)
+text_page_fill(struct text_page *t, struct app *a, bool utf8, int w, int h)
 {
 	t->utf8 = utf8;
 	t->tight = text_tight(a);
@@ -304,6 +323,7 @@ text_page_fill(struct text_page *t, struct app *a, bool utf8, int width)
 	if (!show_tokens(a->tok, t->ids, t->n, (utf8 ? 0u : SHOW_ASCII) | SHOW_NEWLINE_MARK, t->shown, &t->buf))
 		return false;
 	colour_row(a, t->painted);
-	t->cols = columns(a, t, width);
+	t->cols = columns(a, t, w);
+	t->on_board = a->grid_layout && board_make(&a->layout, t->n, w, h, &t->board);
 	return true;
 }

@@ -74,12 +74,13 @@ static void
 history(struct app *a, const struct text_page *t, struct canvas *c, struct rect r)
 {
 	const struct app_private *p = a->priv;
-	int at = p->at - !p->preview, from = a->cursor.pos / t->cols * t->cols;
-	int to = from + t->cols < t->n ? from + t->cols : t->n;
+	int first = t->on_board ? a->layout.first : 0, cols = t->on_board ? a->layout.columns : t->cols;
+	int at = p->at - !p->preview, from = first + (a->cursor.pos - first) / cols * cols;
+	int to = from + cols < t->n ? from + cols : t->n;
 
 	if (r.h < 4 || at < 0)
 		return;
-	canvas_printf(c, r, 5, 1, STYLE_DIM, t->cols < t->n ? "before, by step: positions %d to %d" : "before, by step",
+	canvas_printf(c, r, 5, 1, STYLE_DIM, cols < t->n ? "before, by step: positions %d to %d" : "before, by step",
 		from, to - 1);
 	for (int y = 2; y < r.h && at >= 0; y++, at--)
 		history_row(a, t, c, r, y, p->line.at[at], from, to);
@@ -112,7 +113,7 @@ draw_page(struct app *a, struct text_page *t, struct canvas *c, struct rect in)
 	struct pen pen = { .r = text, .width = text.w };
 	int lines;
 
-	if (!text_page_fill(t, a, c->utf8, text.w))
+	if (!text_page_fill(t, a, c->utf8, text.w, text.h))
 		return;
 	if (t->tight && !a->grid_layout)
 		pen.width = t->cols;
@@ -125,7 +126,7 @@ draw_page(struct app *a, struct text_page *t, struct canvas *c, struct rect in)
 	text_page_draw(a, t, &pen);
 	if (room)
 		gutter(a, t, c, (struct rect){ in.x, in.y, 4, text.h }, p->text_top);
-	if (room && t->tight && !a->grid_layout && lines < text.h)
+	if (room && t->tight && (!a->grid_layout || t->on_board) && lines < text.h)
 		history(a, t, c, (struct rect){ in.x, in.y + lines, in.w, text.h - lines });
 	if (legend)
 		colour_legend(a, c, (struct rect){ in.x, in.y + in.h - 1, in.w, 1 }, room ? 5 : 0, 0);
@@ -176,8 +177,14 @@ vertical(struct app *a, int lines)
 
 	row = row < 0 ? 0 : row >= p->text_lines ? p->text_lines - 1 : row;
 	/* An empty line holds no token: look further. */
-	for (to = -1; to < 0 && row >= 0 && row < p->text_lines; row += lines < 0 ? -1 : 1)
-		to = at_cell(p, row, p->col_of[a->cursor.pos]);
+	to = at_cell(p, row, p->col_of[a->cursor.pos]);
+	for (int k = 1; to < 0 && k < p->text_lines; k++) {
+		int on = lines < 0 ? -k : k;
+
+		to = at_cell(p, row + on, p->col_of[a->cursor.pos]);
+		if (to < 0)
+			to = at_cell(p, row - on, p->col_of[a->cursor.pos]);
+	}
 	if (to >= 0)
 		cursor_pos(a, to);
 	return true;

@@ -10,7 +10,8 @@
 /* What one frame draws; kept from frame to frame, owned by the app. */
 struct text_page {
 	int n, cols;             /* tokens; tokens a line (grid, alphabets) */
-	int own;                 /* columns the checkpoint asks for; 0: none */
+	bool on_board;           /* as the checkpoint's layout says */
+	struct board board;
 	bool utf8, tight;        /* tight: an alphabet, one cell a token */
 	int32_t *ids;            /* [n] */
 	struct shown *shown;     /* [n] */
@@ -29,8 +30,8 @@ struct pen {
 
 struct text_page *text_page_new(const struct app *a);    /* NULL: out of memory */
 void text_page_free(struct text_page *t);                /* NULL is fine */
-/* Read the tokens and their colours for this frame; false: out of memory. */
-bool text_page_fill(struct text_page *t, struct app *a, bool utf8, int width);
+/* Read the tokens and their colours for this frame of w x h; false: out of memory. */
+bool text_page_fill(struct text_page *t, struct app *a, bool utf8, int w, int h);
 /* Draw it, or measure it; notes where each token is in row_of and col_of of the
  * app.  Returns the number of lines. */
 int text_page_draw(struct app *a, struct text_page *t, struct pen *p);

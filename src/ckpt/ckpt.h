@@ -35,7 +35,7 @@ struct ckpt {
 	uint64_t file_bytes;                   /* all files together */
 	char (*warning)[240];                  /* things worth telling (a CRC field, NaN not looked for ...) */
 	int n_warning;
-	const char *layout;                    /* own files: JSON of a layout (columns), else NULL */
+	const char *layout;                    /* own files: JSON of a layout (ui/board.h), else NULL */
 	struct ckpt_private *priv;
 };
 

@@ -197,7 +197,7 @@ read_family(struct config *c, const struct st_file *f, const void *root, struct 
  *     tokenizer       text8, bytes or pixels; or instead of it
  *     vocabulary      a JSON array of strings, entry i = token i; or
  *     tokenizer.json  its text
- *     layout          JSON, columns
+ *     layout          JSON: columns, first, box_rows, box_columns (ui/board.h)
  */
 static enum status
 read_own(struct opener *o, const struct st_file *f)

@@ -55,7 +55,7 @@ const struct command command_list[CMD_COUNT] = {
 	    "none|rows|airplane|automobile|bird|cat|deer|dog|frog|horse|ship|truck",
 	    "class to sample (its name or number, none or rows)", C },
 	[CMD_LAYOUT] = { CMD_LAYOUT, "layout", "", "flow|grid", "flow|grid",
-	    "running text, or one fixed cell per token", L },
+	    "running text, or one fixed cell per token (as the checkpoint's layout says)", L },
 	[CMD_REVEAL] = { CMD_REVEAL, "reveal", "", "rows|confidence", "rows|confidence",
 	    "pictures: which values of a step \".\" shows together", L },
 	[CMD_VIEW] = { CMD_VIEW, "view", "<A-1> <A-2> <A-3> <A-4> <A-5> <A-6> <A-7> <A-8> "
