@@ -56,6 +56,13 @@ net_run_free(struct net_run *r)
 	free(r);
 }
 
+void
+net_run_priority(struct net_run *r, enum pool_priority prio)
+{
+	r->trunk.prio = r->tail.prio = prio;
+	weights_priority(r->w, prio);
+}
+
 /* Angles pos * 10000^(-i/half), i < half, in double. */
 static enum status
 rotations(struct net_run *r, struct error *e)

@@ -30,6 +30,8 @@ struct net_run;
 enum status net_run_new(const struct net *net, struct weights *w, const struct kern *kern, struct pool *pool, bool keep,
 			struct net_run **out, struct error *e);
 void net_run_free(struct net_run *r);
+/* Of all its loops, those that make forms of its weights too; POOL_SAMPLE at first. */
+void net_run_priority(struct net_run *r, enum pool_priority prio);
 
 /* feat [n,L,F].  Samples go through in groups of about 1024 positions, or of
  * as many as the description says. */

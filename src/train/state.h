@@ -4,9 +4,9 @@
  * step and sample, so that there is no generator state besides.
  *
  * A checkpoint is psiview's own format (checkpoints.md section 3): raw weights
- * under the published names, ema.NAME, adam.m.NAME, adam.v.NAME; metadata
- * config, job, step, seed, best bound, vocabulary, layout.  It appears complete
- * or not at all.  One thread.
+ * under the published names, ema.NAME, adam.m.NAME, adam.v.NAME, teacher.NAME
+ * (distillation); metadata config, job, step, seed, best bound, vocabulary,
+ * layout.  It appears complete or not at all.  One thread.
  */
 #ifndef PSI_TRAIN_STATE_H
 #define PSI_TRAIN_STATE_H
@@ -18,6 +18,7 @@ struct train_state {
 	struct net *net;                 /* owned */
 	struct flat flat;
 	float *param, *m, *v, *ema;      /* owned */
+	float *teacher;                  /* distillation: the weights of its teacher; owned; else NULL */
 	int64_t step;                    /* done */
 	double best;                     /* smallest validation bound so far, nats per token; INFINITY: none */
 	int64_t best_step;
