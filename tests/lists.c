@@ -142,7 +142,7 @@ options_mdoc(void)
 static void
 commands_mdoc(void)
 {
-	for (int g = 0; g < GROUP_COUNT; g++) {
+	for (int g = 0; g < GROUP_END; g++) {
 		printf(".Ss %s\n.Bl -tag -width Ds\n", command_group_name((enum command_group)g));
 		for (int i = 0; i < CMD_COUNT; i++) {
 			const struct command *c = &command_list[i];

@@ -15,7 +15,7 @@ test_list(void)
 	for (int i = 0; i < CMD_COUNT; i++) {
 		const struct command *c = &command_list[i];
 		complete &= (int)c->id == i && c->name && *c->name && c->keys && c->args && c->help && *c->help &&
-		    c->group < GROUP_COUNT;
+		    c->group < GROUP_END;
 		for (int j = 0; j < i; j++)
 			unique &= strcmp(c->name, command_list[j].name) != 0;
 		char copy[256], *save, *k;

@@ -295,6 +295,52 @@ test_outer(const struct kern *kern)
 	mem_free(b);
 }
 
+/* d^T a over many rows against double, and nothing beside the result touched. */
+static double
+outer_error(const struct kern *kern, int rows, int n, int k, bool add)
+{
+	size_t ldd = (size_t)n + 3, lda = (size_t)k + 5, ldc = (size_t)k + 1;
+	float *d = mem_aligned((size_t)rows * ldd, sizeof *d), *a = mem_aligned((size_t)rows * lda, sizeof *a);
+	float *c = mem_aligned((size_t)n * ldc, sizeof *c);
+	float *scratch = mem_aligned(gemm_outer_floats(kern, k) + 1, sizeof *scratch);
+	double worst = 0;
+
+	fill(d, rows * (int)ldd, 1);
+	fill(a, rows * (int)lda, 1);
+	for (size_t i = 0; i < (size_t)n * ldc; i++)
+		c[i] = i % ldc == (size_t)k ? GUARD : 2;
+	gemm_outer(kern, rows, n, k, d, ldd, a, lda, c, ldc, add, scratch);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < k; j++) {
+			double sum = add ? 2 : 0, size = sum;
+			for (int r = 0; r < rows; r++) {
+				double v = (double)d[(size_t)r * ldd + (size_t)i] * (double)a[(size_t)r * lda + (size_t)j];
+				sum += v;
+				size += fabs(v);
+			}
+			worst = fmax(worst, fabs(sum - (double)c[(size_t)i * ldc + (size_t)j]) / size);
+		}
+	for (int i = 0; i < n; i++)
+		worst = c[(size_t)i * ldc + (size_t)k] == GUARD ? worst : INFINITY;
+	mem_free(d);
+	mem_free(a);
+	mem_free(c);
+	mem_free(scratch);
+	return worst;
+}
+
+static void
+test_sums(const struct kern *kern)
+{
+	static const int sizes[] = { 1, 5, 12, 33, 70 }, rows[] = { 1, 7, 256, 600 };
+	double worst = 0;
+
+	for (int i = 0; i < 25; i++)
+		for (int r = 0; r < 4; r++)
+			worst = fmax(worst, outer_error(kern, rows[r], sizes[i % 5], sizes[i / 5], r % 2));
+	CHECK(worst < 3e-7, "%s: sums of outer products (%.1e)", kern->name, worst);
+}
+
 /* A row of a tile has the same bits whatever rows are beside it. */
 static void
 test_tile_rows(const struct kern *kern)
@@ -336,6 +382,7 @@ main(void)
 		test_exp(k);
 		test_rope(k);
 		test_products(k);
+		test_sums(k);
 		test_tile_rows(k);
 		test_outer(k);
 	}

@@ -23,4 +23,7 @@ TESTS += tests/test_data_image
 check_PROGRAMS += tests/test_corrupt
 tests_test_corrupt_SOURCES = tests/test_corrupt.c tests/chi_square.h
 TESTS += tests/test_corrupt
+check_PROGRAMS += tests/test_job
+tests_test_job_SOURCES = tests/test_job.c
+TESTS += tests/test_job
 EXTRA_DIST += tests/golden/training

@@ -102,9 +102,9 @@ menu_key(struct app *a, const struct key *k, int count)
 	else if (is(k, "<End>"))
 		choose(m, CMD_COUNT);
 	else if (is(k, "<Right>") || is(k, "<Tab>") || is(k, "l"))
-		m->group = (m->group + 1) % GROUP_COUNT, m->here = m->top = 0;
+		m->group = (m->group + 1) % GROUP_END, m->here = m->top = 0;
 	else if (is(k, "<Left>") || is(k, "<S-Tab>") || is(k, "h"))
-		m->group = (m->group + GROUP_COUNT - 1) % GROUP_COUNT, m->here = m->top = 0;
+		m->group = (m->group + GROUP_END - 1) % GROUP_END, m->here = m->top = 0;
 	else if (is(k, "<Enter>"))
 		return take(a, entry(m->group, m->here)), false;
 	else if (is(k, "<Esc>") || is(k, "m") || is(k, "q") || is(k, "<C-c>"))
@@ -158,7 +158,7 @@ draw_groups(const struct menu *m, struct canvas *c, struct rect r)
 {
 	int x = 1;
 
-	for (int g = 0; g < GROUP_COUNT; g++) {
+	for (int g = 0; g < GROUP_END; g++) {
 		enum style s = g == (int)m->group ? STYLE_MENU_HERE : STYLE_TEXT;
 		x += 1 + canvas_printf(c, r, x, 0, s, " %s ", command_group_name((enum command_group)g));
 	}

@@ -101,7 +101,7 @@ command_line(struct page *p, const struct command *c)
 static void
 commands(struct page *p)
 {
-	for (int g = 0; g < GROUP_COUNT; g++) {
+	for (int g = 0; g < GROUP_END; g++) {
 		say(p, STYLE_BOLD, command_group_name((enum command_group)g));
 		for (int i = 0; i < CMD_COUNT; i++)
 			if ((int)command_list[i].group == g)

@@ -70,7 +70,7 @@ op_scratch(const struct exec *x, const struct net_op *op)
 size_t
 back_scratch_need(const struct exec *x)
 {
-	size_t most = 0;
+	size_t most = back_outer_scratch(x);
 
 	for (int i = 0; i < x->net->n_op; i++) {
 		size_t need = op_scratch(x, &x->net->op[i]);

@@ -52,6 +52,20 @@ back_scratch(const struct back *b, int worker)
 	return b->scratch + (size_t)worker * b->scratch_floats;
 }
 
+/* w[n,k] += d^T a and bias[n] += sums of d's columns, over rows of d [rows,n]
+ * and a [rows,k]; w, bias NULL: not that one. */
+struct outer {
+	int rows, n, k;
+	const float *d, *a;
+	size_t ldd, lda, ldw;
+	float *w, *bias;
+};
+/* On the pool, with back_scratch of the workers.  For the calling thread alone:
+ * gemm_outer. */
+enum status back_outer(const struct back *b, const struct outer *o);
+/* sum[n] += sums of the columns of d, in pieces of GEMM_OUTER_ROWS rows. */
+void back_sum_rows(const struct kern *kern, int rows, int n, const float *d, size_t ldd, float *sum);
+
 enum status back_linear(struct back *b, const struct net_op *op, struct error *e);
 enum status back_attend(struct back *b, const struct net_op *op, struct error *e);
 enum status back_norm(struct back *b, const struct net_op *op, struct error *e);
@@ -65,7 +79,8 @@ enum status back_head(struct back *b, const struct net_op *op, int n, const floa
 		      float *dx, size_t lddx, struct error *e);
 /* Floats of scratch per worker, of all operations together. */
 size_t back_scratch_need(const struct exec *x);
-/* Floats of scratch per worker. */
+/* Floats of scratch per worker; those of back_outer are always there. */
+size_t back_outer_scratch(const struct exec *x);
 size_t back_embed_scratch(const struct exec *x, const struct net_op *op);
 size_t back_label_scratch(const struct exec *x, const struct net_op *op);
 size_t back_linear_scratch(const struct exec *x, const struct net_op *op);

@@ -110,3 +110,52 @@ gemm_mul(const struct kern *kern, int m, const float *a, size_t lda, const struc
 			a + k0, (int)lda, p, (int)b->ld, k0 > 0, c, (int)ldc);
 	}
 }
+
+#define MOST_TILE 512 /* floats of the largest tile */
+
+/* One strip of d's columns times all panels; the last may be wider than c. */
+static void
+outer_strip(const struct kern *kern, int rows, int m, int k, const float *d, size_t ldd, const float *panels, float *c,
+	    size_t ldc, bool add)
+{
+	float edge[MOST_TILE];
+	int nr = kern->nr;
+
+	for (int j = 0; j < k; j += nr, panels += (size_t)nr * (size_t)rows) {
+		if (k - j >= nr) {
+			kern->outer(m, rows, d, ldd, panels, c + j, ldc, add);
+			continue;
+		}
+		kern->outer(m, rows, d, ldd, panels, edge, (size_t)nr, false);
+		for (int i = 0; i < m; i++)
+			for (int q = j; q < k; q++) {
+				float *to = c + (size_t)i * ldc + q, v = edge[i * nr + q - j];
+				*to = add ? *to + v : v;
+			}
+	}
+}
+
+void
+gemm_outer(const struct kern *kern, int rows, int n, int k, const float *d, size_t ldd, const float *a, size_t lda,
+	   float *c, size_t ldc, bool add, float *scratch)
+{
+	for (int r = 0; r < rows; r += GEMM_OUTER_ROWS) {
+		int m = rows - r < GEMM_OUTER_ROWS ? rows - r : GEMM_OUTER_ROWS;
+		const float *dr = d + (size_t)r * ldd, *ar = a + (size_t)r * lda;
+		if (kern->blas) {
+			cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, k, m, 1, dr, (int)ldd, ar, (int)lda,
+				    add || r > 0, c, (int)ldc);
+			continue;
+		}
+		gemm_pack(kern, ar, lda, false, m, 0, k, scratch);
+		for (int i = 0; i < n; i += kern->mr)
+			outer_strip(kern, m, n - i < kern->mr ? n - i : kern->mr, k, dr + i, ldd, scratch,
+				    c + (size_t)i * ldc, ldc, add || r > 0);
+	}
+}
+
+size_t
+gemm_outer_floats(const struct kern *kern, int k)
+{
+	return kern->blas ? 0 : gemm_packed_floats(kern, k, GEMM_OUTER_ROWS);
+}

@@ -38,4 +38,12 @@ void gemm_pack(const struct kern *kern, const float *src, size_t ld, bool by_col
 void gemm_mul(const struct kern *kern, int m, const float *a, size_t lda, const struct gemm_b *b, int j0, int j1,
 	      int kc, float *c, size_t ldc);
 
+/* c[n,k] (+)= d^T a, sums over `rows` rows of d [rows,n] and a [rows,k], in
+ * pieces of so many rows, one after the other.  Nothing outside c[n,k] is touched.  scratch:
+ * gemm_outer_floats, 64-byte aligned. */
+#define GEMM_OUTER_ROWS 256
+void gemm_outer(const struct kern *kern, int rows, int n, int k, const float *d, size_t ldd, const float *a, size_t lda,
+		float *c, size_t ldc, bool add, float *scratch);
+size_t gemm_outer_floats(const struct kern *kern, int k);
+
 #endif

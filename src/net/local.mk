@@ -5,8 +5,10 @@ libpsiview_a_SOURCES += \
 	src/net/back_head.c \
 	src/net/back_image.c \
 	src/net/back_linear.c \
+	src/net/back_outer.c \
 	src/net/classifier.h src/net/classifier.c \
 	src/net/conv.h \
+	src/net/dropout.h src/net/dropout.c \
 	src/net/exec.h src/net/exec.c \
 	src/net/extend.c \
 	src/net/flat.h src/net/flat.c \

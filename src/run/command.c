@@ -93,9 +93,9 @@ static const char *const key_view[] = { "sample", "inspect", "compare", "sweep",
 const char *
 command_group_name(enum command_group g)
 {
-	static const char *const name[GROUP_COUNT] = { "Time", "Look", "Change", "Program" };
+	static const char *const name[GROUP_END] = { "Time", "Look", "Change", "Program" };
 
-	return g < GROUP_COUNT ? name[g] : "";
+	return g < GROUP_END ? name[g] : "";
 }
 
 const struct command *

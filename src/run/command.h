@@ -19,7 +19,7 @@ enum command_id {
 	CMD_COUNT
 };
 
-enum command_group { GROUP_TIME, GROUP_LOOK, GROUP_CHANGE, GROUP_PROGRAM, GROUP_COUNT };
+enum command_group { GROUP_TIME, GROUP_LOOK, GROUP_CHANGE, GROUP_PROGRAM, GROUP_END };
 
 struct command {
 	enum command_id id;

@@ -5,7 +5,7 @@ libpsiview_a_SOURCES += \
 	src/train/data_image.h src/train/data_image.c \
 	src/train/data_sudoku.h src/train/data_sudoku.c \
 	src/train/data_text.h src/train/data_text.c \
-	src/train/job.h \
+	src/train/job.h src/train/job.c src/train/job_field.c src/train/job_preset.c \
 	src/train/loss.h src/train/loss_body.h src/train/loss.c \
 	src/train/normal.h src/train/normal.c \
 	src/train/operator.h src/train/operator.c \

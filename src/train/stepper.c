@@ -68,7 +68,8 @@ plan(struct stepper *s, struct error *e)
 	while ((st = bytes_at(s, p->micro, &p->bytes, e)) == ST_OK && p->bytes > room && p->micro > 1)
 		p->micro--;
 	if (st == ST_OK && p->bytes > room)
-		return error_set(e, ST_MEMORY, "training one sample at a time takes %.0f MB, more than the %.0f MB there are",
+		return error_set(e, ST_MEMORY,
+			"training one sample at a time takes %.0f MB, more than the %.0f MB there are",
 			(double)p->bytes / 1e6, (double)room / 1e6);
 	p->passes = (share + p->micro - 1) / p->micro;
 	int even = (share + p->passes - 1) / p->passes;
@@ -300,8 +301,9 @@ apply(struct stepper *s, double loss, double norm, struct sweep *w, struct error
 	long long n = (long long)s->state->step + 1;
 
 	if (!isfinite(loss) || !isfinite(norm))
-		return error_set(e, ST_NUMERIC, "step %lld: the loss is %g, the gradient's norm %g, at learning rate %g", n,
-			loss, norm, adam_rate(&s->job->adam, s->state->step));
+		return error_set(e, ST_NUMERIC,
+			"step %lld: the loss is %g, the gradient's norm %g, at learning rate %g", n, loss, norm,
+			adam_rate(&s->job->adam, s->state->step));
 	enum status st = adam_begin(&s->job->adam, n, norm, &w->adam, e);
 	if (st != ST_OK)
 		return st;
