@@ -56,8 +56,10 @@ op_scratch(const struct exec *x, const struct net_op *op)
 		return back_linear_scratch(x, op);
 	case NET_ATTEND:
 		return back_attend_scratch(x, op);
-	case NET_CONV:
-		return back_conv_scratch(x, op);
+	case NET_CONV: {
+		size_t a = back_conv_scratch(x, op), b = back_kernel_scratch(x, op);
+		return a > b ? a : b;
+	}
 	case NET_EMBED:
 		return back_embed_scratch(x, op);
 	case NET_LABEL:
@@ -79,6 +81,20 @@ back_scratch_need(const struct exec *x)
 	return (most + 15) / 16 * 16;
 }
 
+size_t
+back_shared_need(const struct exec *x, bool params)
+{
+	size_t most = 16;
+
+	for (int i = 0; i < x->net->n_op; i++) {
+		const struct net_op *op = &x->net->op[i];
+		size_t need = op->kind == NET_CONV ? back_kernel_shared(x, op, params)
+			      : op->kind == NET_GROUP ? back_group_shared(x, op) : 0;
+		most = need > most ? need : most;
+	}
+	return (most + 15) / 16 * 16;
+}
+
 enum status
 back_reserve(struct back *b, const struct exec *x, bool params, struct error *e)
 {
@@ -87,11 +103,13 @@ back_reserve(struct back *b, const struct exec *x, bool params, struct error *e)
 	back_done(b);
 	b->x = x;
 	b->scratch_floats = back_scratch_need(x);
+	b->shared_floats = back_shared_need(x, params);
 	b->wanted = mem_calloc((size_t)x->net->n_value, sizeof *b->wanted);
 	b->grad = mem_aligned(x->plan.floats, sizeof *b->grad);
+	b->shared = mem_aligned(b->shared_floats, sizeof *b->shared);
 	if (mem_mul(b->scratch_floats, (size_t)pool_threads(x->pool), &all))
 		b->scratch = mem_aligned(all ? all : 1, sizeof *b->scratch);
-	if (!b->wanted || !b->grad || !b->scratch) {
+	if (!b->wanted || !b->grad || !b->scratch || !b->shared) {
 		back_done(b);
 		return error_set(e, ST_MEMORY, "out of memory: the gradients take %zu MB", x->plan.floats >> 18);
 	}
@@ -105,6 +123,7 @@ back_done(struct back *b)
 	free(b->wanted);
 	mem_free(b->grad);
 	mem_free(b->scratch);
+	mem_free(b->shared);
 	*b = (struct back){ 0 };
 }
 
@@ -144,6 +163,8 @@ back_op(struct back *b, const struct net_op *op, struct error *e)
 		return back_conv(b, op, e);
 	case NET_GROUP:
 		return back_group(b, op, e);
+	case NET_MU:
+		return back_mu(b, op, e);
 	case NET_EMBED:
 		if (b->input)
 			to_input(b, op);
@@ -157,7 +178,6 @@ back_op(struct back *b, const struct net_op *op, struct error *e)
 	case NET_TIME:
 		return ST_OK;
 	case NET_HEAD:
-	case NET_MU:
 	case NET_LOGISTIC:
 		break;
 	}

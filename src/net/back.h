@@ -27,6 +27,8 @@ struct back {
 	float *const *par;
 	float *scratch; /* [threads][scratch_floats] */
 	size_t scratch_floats;
+	float *shared; /* one piece for all workers: what a loop of an operation leaves to its next loop */
+	size_t shared_floats;
 };
 
 /* Gradient of a value, first row of sample 0; NULL: not wanted. */
@@ -71,14 +73,21 @@ enum status back_attend(struct back *b, const struct net_op *op, struct error *e
 enum status back_norm(struct back *b, const struct net_op *op, struct error *e);
 enum status back_conv(struct back *b, const struct net_op *op, struct error *e);
 enum status back_group(struct back *b, const struct net_op *op, struct error *e);
+enum status back_mu(struct back *b, const struct net_op *op, struct error *e);
+/* Of CONV's weights and bias, and of its residual if that is one row per sample. */
+enum status back_kernel(struct back *b, const struct net_op *op, struct error *e);
+/* LOGISTIC: from n rows of (mu, log scale) and the gradient d [n,V] of their logits to that of the rows, written. */
+enum status back_logistic(const struct exec *x, const struct net_op *op, int n, const float *row, size_t ld,
+			  const float *d, float *d_row, size_t ldd);
 enum status back_embed(struct back *b, const struct net_op *op, struct error *e);
 enum status back_label(struct back *b, const struct net_op *op, struct error *e);
 /* The head alone: from n feature rows x and the gradient d [n,V] of their logits to dx, that of the rows (written, with
  * room for a whole panel of columns each), and those of the head's parameters (added to). */
 enum status back_head(struct back *b, const struct net_op *op, int n, const float *x, size_t ldx, const float *d,
 		      float *dx, size_t lddx, struct error *e);
-/* Floats of scratch per worker, of all operations together. */
+/* Floats of scratch per worker, of all operations together; of b->shared for x->n samples. */
 size_t back_scratch_need(const struct exec *x);
+size_t back_shared_need(const struct exec *x, bool params);
 /* Floats of scratch per worker; those of back_outer are always there. */
 size_t back_outer_scratch(const struct exec *x);
 size_t back_embed_scratch(const struct exec *x, const struct net_op *op);
@@ -86,6 +95,9 @@ size_t back_label_scratch(const struct exec *x, const struct net_op *op);
 size_t back_linear_scratch(const struct exec *x, const struct net_op *op);
 size_t back_attend_scratch(const struct exec *x, const struct net_op *op);
 size_t back_conv_scratch(const struct exec *x, const struct net_op *op);
+size_t back_kernel_scratch(const struct exec *x, const struct net_op *op);
+size_t back_group_shared(const struct exec *x, const struct net_op *op);
+size_t back_kernel_shared(const struct exec *x, const struct net_op *op, bool params);
 
 /* dx += what dy says of y = ((x - mean) rstd w) (1 + scale) + shift; n floats
  * each, scale NULL: 0. */

@@ -81,6 +81,6 @@ back_head(struct back *b, const struct net_op *op, int n, const float *x, size_t
 	if (n <= 0)
 		return ST_OK;
 	if (op->kind == NET_LOGISTIC)
-		return error_set(e, ST_FAIL, "operation %d has no backward pass", (int)op->kind);
+		return back_logistic(b->x, op, n, x, ldx, d, dx, lddx);
 	return linear_head(&h, op, e);
 }

@@ -5,6 +5,7 @@
 #ifndef PSI_NET_CONV_H
 #define PSI_NET_CONV_H
 
+#include "net/dropout.h"
 #include "net/exec.h"
 
 struct conv {
@@ -22,6 +23,7 @@ struct conv {
 	size_t lda;	      /* floats from one pixel to the next */
 	struct gemm_b b;
 	const float *bias;
+	struct dropout drop; /* training: of what before() makes */
 };
 
 /* For x->n samples. */
@@ -35,7 +37,7 @@ struct conv_item {
 struct conv_item conv_item_at(const struct conv *c, int item);
 
 /* Channels c0..c1 of the pixels that output rows y.. of a sample need, border
- * and all, through before(): [in_rows,in_cols,lda]. */
+ * and all, through before() and dropout: [in_rows,in_cols,lda]; c0 is a multiple of 8. */
 void conv_prepare(const struct conv *c, int sample, int y, int c0, int c1, float *out);
 /* after(): columns j..j1 of `pixels` neighbours from `first` on, of one sample,
  * from the tile to where they belong. */

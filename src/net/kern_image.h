@@ -26,6 +26,9 @@ struct kern_image {
 	/* Logits of n bins over [-1, 1] of a logistic with this mean and log scale
 	 * (networks.md, output).  In double. */
 	void (*logistic)(int n, double mu, double log_scale, bool fix, float *out);
+	/* What the gradient d [n] of those logits says of mu and of the log scale. */
+	void (*logistic_back)(int n, double mu, double log_scale, bool fix, const float *d, double *d_mu,
+			      double *d_scale);
 };
 
 #endif

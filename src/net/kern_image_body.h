@@ -238,19 +238,10 @@ kern_wino_out(int n, const float *m, size_t place, float *y, size_t ld)
 
 #define BINS 128                /* at a time */
 
-/*
- * With S the logistic function, zl and zr the ends of a bin over the scale:
- *     log S(zr) + log1p(-S(zl) / S(zr) + 1e-6) = log(S(zr) - S(zl) + 1e-6 S(zr))
- * and, with E = exp(-|z|), q = 1 / (1 + E), d = 1 - exp(zl - zr),
- *     = min(zr, 0) + log(qr (1e-6 + d ql T)),   T = El where zl >= 0, else 1,
- * in which nothing cancels.  The mirrored expression is the same of (-zr, -zl);
- * the smaller of the two (fix) is this one left of the mean and that one right
- * of it, where T is 1.
- */
+/* z, E and q (below) at the left edges of bins first.. and the last one's right edge. */
 KERN void
-logistic_bins(int first, int n, int of, double mu, double inv, double d, bool fix, float *out)
+logistic_edges(int first, int n, int of, double mu, double inv, double *z, double *e, double *q)
 {
-	double z[BINS + 2 * VD], e[BINS + 2 * VD], q[BINS + 2 * VD];
 	double width = 2. / of;
 	vd lane, v, w;
 
@@ -264,6 +255,24 @@ logistic_bins(int first, int n, int of, double mu, double inv, double d, bool fi
 		*(vdu *)(e + j) = w;
 		*(vdu *)(q + j) = 1. / (1. + w);
 	}
+}
+
+/*
+ * With S the logistic function, zl and zr the ends of a bin over the scale:
+ *     log S(zr) + log1p(-S(zl) / S(zr) + 1e-6) = log(S(zr) - S(zl) + 1e-6 S(zr))
+ * and, with E = exp(-|z|), q = 1 / (1 + E), d = 1 - exp(zl - zr),
+ *     = min(zr, 0) + log(qr (1e-6 + d ql T)),   T = El where zl >= 0, else 1,
+ * in which nothing cancels.  The mirrored expression is the same of (-zr, -zl);
+ * the smaller of the two (fix) is this one left of the mean and that one right
+ * of it, where T is 1.
+ */
+KERN void
+logistic_bins(int first, int n, int of, double mu, double inv, double d, bool fix, float *out)
+{
+	double z[BINS + 2 * VD], e[BINS + 2 * VD], q[BINS + 2 * VD];
+	vd w;
+
+	logistic_edges(first, n, of, mu, inv, z, e, q);
 	for (int j = 0; j < n; j += VD) {
 		vd zl = *(const vdu *)(z + j), zr = *(const vdu *)(z + j + 1);
 		vd ql = *(const vdu *)(q + j), qr = *(const vdu *)(q + j + 1);
@@ -283,15 +292,76 @@ logistic_bins(int first, int n, int of, double mu, double inv, double d, bool fi
 	}
 }
 
+/* Beyond +-600 the scale is that of a point, or flat. */
+KERN double
+logistic_scale(double s)
+{
+	return s < -600 ? -600 : s > 600 ? 600 : s;
+}
+
 KERN_FN void
 kern_logistic(int n, double mu, double log_scale, bool fix, float *out)
 {
-	/* Beyond these the scale is that of a point, or flat. */
-	double s = log_scale < -600 ? -600 : log_scale > 600 ? 600 : log_scale;
+	double s = logistic_scale(log_scale);
 	double inv = exp(2 - s), d = -expm1(-2. / n * inv);
 
 	for (int j = 0; j < n; j += BINS)
 		logistic_bins(j, n - j < BINS ? n - j : BINS, n, mu, inv, d, fix, out + j);
+}
+
+/*
+ * The logit is log S(zr) + log(R), R = 1e-6 + d S(-zl), and all of z falls by
+ * inv with mu, by z with the log scale; with w the width of a bin,
+ *     d logit / d mu = inv (B - S(-zr)),   B = d S(zl) S(-zl) / R,
+ *     d logit / d log scale = zl B - zr S(-zr) - w inv (1 - d) S(-zl) / R.
+ * Mirrored, -zr and -zl take the places of zl and zr, and mu the other sign.
+ */
+KERN void
+logistic_bins_back(int first, int n, int of, double mu, double inv, double d, bool fix, const float *g, vd *d_mu,
+		   vd *d_scale)
+{
+	double z[BINS + 2 * VD], e[BINS + 2 * VD], q[BINS + 2 * VD], fall = -2. / of * inv * (1 - d);
+	vd one = SPLAT_D(1.), by = SPLAT_D(0.), swap;
+
+	logistic_edges(first, n, of, mu, inv, z, e, q);
+	for (int j = 0; j < n; j += VD) {
+		vd zl = *(const vdu *)(z + j), zr = *(const vdu *)(z + j + 1);
+		vd el = *(const vdu *)(e + j), er = *(const vdu *)(e + j + 1);
+		vd ql = *(const vdu *)(q + j), qr = *(const vdu *)(q + j + 1), sign = one;
+		for (int l = 0; l < VD; l++)
+			by[l] = j + l < n ? (double)g[j + l] : 0;
+		vd up_l = ql * PICK_D(zl >= 0., one, el), down_l = ql * PICK_D(zl >= 0., el, one);
+		vd up_r = qr * PICK_D(zr >= 0., one, er), down_r = qr * PICK_D(zr >= 0., er, one);
+		if (fix) {
+			vl mirror = (vl)(zl + zr >= 0.);
+			swap = zl;
+			zl = PICK_D(mirror, -zr, zl);
+			zr = PICK_D(mirror, -swap, zr);
+			swap = up_l;
+			up_l = PICK_D(mirror, down_r, up_l);
+			down_r = PICK_D(mirror, swap, down_r);
+			down_l = PICK_D(mirror, up_r, down_l);
+			sign = PICK_D(mirror, -one, one);
+		}
+		vd r = 1. / (1e-6 + d * down_l), b = d * up_l * down_l * r;
+		*d_mu += by * sign * (b - down_r);
+		*d_scale += by * (zl * b - zr * down_r + fall * down_l * r);
+	}
+}
+
+KERN_FN void
+kern_logistic_back(int n, double mu, double log_scale, bool fix, const float *g, double *d_mu, double *d_scale)
+{
+	double s = logistic_scale(log_scale), inv = exp(2 - s), d = -expm1(-2. / n * inv);
+	vd by_mu = SPLAT_D(0.), by_scale = SPLAT_D(0.);
+
+	for (int j = 0; j < n; j += BINS)
+		logistic_bins_back(j, n - j < BINS ? n - j : BINS, n, mu, inv, d, fix, g + j, &by_mu, &by_scale);
+	*d_mu = *d_scale = 0;
+	for (int l = 0; l < VD; l++) {
+		*d_mu += inv * by_mu[l];
+		*d_scale += s == log_scale ? by_scale[l] : 0;
+	}
 }
 
 static const struct kern_image kern_image = {
@@ -302,6 +372,7 @@ static const struct kern_image kern_image = {
 	.wino_in = kern_wino_in,
 	.wino_out = kern_wino_out,
 	.logistic = kern_logistic,
+	.logistic_back = kern_logistic_back,
 };
 
 #endif

@@ -125,7 +125,8 @@ learn_measure(const struct net *net, const struct kern *kern, int threads, int n
 		if (backward)
 			each += back_scratch_need(&x);
 		*bytes = sizeof(float) * ((uint64_t)x.plan.floats * (backward ? 2 : 1) + own +
-					  (uint64_t)threads * each + form_floats(&x, backward, seen));
+					  (uint64_t)threads * each + form_floats(&x, backward, seen) +
+					  (backward ? back_shared_need(&x, true) : 0));
 	}
 	plan_done(&x.plan);
 	free(seen);
@@ -136,7 +137,8 @@ size_t
 learn_bytes(const struct learn *l)
 {
 	const struct back *b = &l->run->back;
-	size_t back = l->backward ? b->x->plan.floats + b->scratch_floats * (size_t)pool_threads(l->run->pool) : 0;
+	size_t scratch = b->scratch_floats * (size_t)pool_threads(l->run->pool);
+	size_t back = l->backward ? b->x->plan.floats + b->shared_floats + scratch : 0;
 
 	return net_run_bytes(l->run) + weights_bytes(l->w) + sizeof(float) * (l->own + back);
 }

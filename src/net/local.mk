@@ -1,9 +1,12 @@
 libpsiview_a_SOURCES += \
 	src/net/back.h src/net/back.c \
 	src/net/back_attend.c \
+	src/net/back_conv.c \
 	src/net/back_embed.c \
+	src/net/back_ends.c \
+	src/net/back_group.c \
 	src/net/back_head.c \
-	src/net/back_image.c \
+	src/net/back_kernel.c \
 	src/net/back_linear.c \
 	src/net/back_outer.c \
 	src/net/classifier.h src/net/classifier.c \

@@ -72,7 +72,8 @@ conv_lay_out(const struct exec *x, const struct net_op *op, struct conv *c)
 			    .side = op->dim[CONV_SIDE],
 			    .taps = op->dim[CONV_SIZE],
 			    .stride = step == CONV_HALVE ? 2 : 1,
-			    .up = step == CONV_DOUBLE };
+			    .up = step == CONV_DOUBLE,
+			    .drop = dropout_of(x, op) };
 	c->pad = c->taps == 3 && step != CONV_HALVE;
 	c->out_side = step == CONV_HALVE ? c->side / 2 : c->side << c->up;
 	c->winograd = winograd_suits(c);
@@ -149,6 +150,8 @@ conv_prepare(const struct conv *c, int sample, int y, int c0, int c1, float *out
 			if (edge < c1)
 				bring(c, c1 - edge, edge, b + at * exec_ld(x, w) + (edge - width), norm,
 				      out + (edge - c0));
+			if (c->drop.limit)
+				dropout_apply(&c->drop, x->in_first + sample, (int)at, c0, c1 - c0, out);
 		}
 }
 

@@ -1,17 +1,15 @@
 /*
- * back_image.c: backward of CONV with what is fused to it, and of GROUP.  A
- * work item of a convolution is a sample and a block of input channels: for
+ * back_conv.c: backward of CONV with what is fused to it.  A work item is a sample and a block of input channels: for
  * each tap the gradient of the output times that tap's weights, added at the
  * pixels the tap had read; then through silu and the group norm's scale.
  */
 #include "net/back.h"
+#include "net/dropout.h"
 
-#include <math.h>
 #include <string.h>
 
 #define CHANNELS 128 /* input channels of an item: whole panels */
 #define PIXELS 64    /* output pixels of a product */
-#define GROUP_EPS 1e-6
 
 struct conv_back {
 	const struct back *b;
@@ -19,6 +17,7 @@ struct conv_back {
 	const struct net_op *op;
 	int k, n, side, out_side, taps, stride, pad, up, blocks;
 	float factor;
+	struct dropout drop;
 	struct gemm_b w; /* of tap 0; the others follow at `tap` floats */
 	size_t tap, ld;	 /* ld: of the gradient in scratch */
 };
@@ -35,6 +34,7 @@ lay_out(const struct exec *x, const struct net_op *op)
 			       .taps = op->dim[CONV_SIZE],
 			       .stride = step == CONV_HALVE ? 2 : 1,
 			       .up = step == CONV_DOUBLE,
+			       .drop = dropout_of(x, op),
 			       .ld = CHANNELS + 16 };
 
 	c.pad = c.taps == 3 && step != CONV_HALVE;
@@ -130,24 +130,25 @@ conv_item(void *arg, int item, int worker)
 			scatter(c, tap, first, m, width, product, image);
 		}
 	}
+	for (int p = 0; c->drop.limit && p < c->side * c->side; p++)
+		dropout_apply(&c->drop, x->in_first + sample, p, c0, width, image + (size_t)p * c->ld);
 	for (int j = 0; j < width; j++)
 		through_before(c, sample, c0 + j, image + j);
 }
 
-/* (res + x) factor: what the output says of res. */
+/* (res + x) factor: what the output says of res, pixel by pixel. */
 static void
 to_res(const struct conv_back *c)
 {
 	const struct exec *x = c->x;
 	int res = c->op->after == AFTER_ADD ? c->op->in[IN_RES] : -1, out = c->op->out;
-	float *to = back_value(c->b, res);
+	float *to = res < 0 || x->net->value[res].per_sample ? NULL : back_value(c->b, res);
 
 	for (int s = 0; to && s < x->n; s++)
 		for (int p = 0; p < c->out_side * c->out_side; p++) {
 			const float *d = back_value(c->b, out) + (size_t)s * exec_step(x, out) +
 					 (size_t)p * exec_ld(x, out) + c->op->dim[CONV_COLUMN];
-			float *r = to + (size_t)s * exec_step(x, res) +
-				   (x->net->value[res].per_sample ? 0 : (size_t)p * exec_ld(x, res));
+			float *r = to + (size_t)s * exec_step(x, res) + (size_t)p * exec_ld(x, res);
 			for (int j = 0; j < c->n; j++)
 				r[j] += d[j] * c->factor;
 		}
@@ -157,98 +158,14 @@ enum status
 back_conv(struct back *b, const struct net_op *op, struct error *e)
 {
 	struct conv_back c = lay_out(b->x, op);
-	enum status st = weights_back(b->x->w, op->par[PAR_W], c.taps == 1, &c.w, e);
+	enum status st = back_kernel(b, op, e);
 
-	if (st != ST_OK)
+	if (st != ST_OK || (st = weights_back(b->x->w, op->par[PAR_W], c.taps == 1, &c.w, e)) != ST_OK)
 		return st;
 	c.b = b;
 	c.tap = gemm_packed_floats(b->x->kern, c.k, c.n);
 	to_res(&c);
+	if (!back_value(b, op->in[IN_X]) && !back_value(b, op->in[IN_CAT]) && !back_value(b, op->in[IN_MOD]))
+		return ST_OK;
 	return pool_run(b->x->pool, b->x->prio, b->x->n * c.blocks, conv_item, &c, b->x->cancel);
-}
-
-struct group_back {
-	const struct back *b;
-	const struct exec *x;
-	const struct net_op *op;
-	const float *gamma;
-	int size, groups, pixels;
-};
-
-/* The value and the gradient of a channel of in[X] and in[CAT] side by side. */
-static const float *
-channel_of(const struct group_back *g, int sample, int channel, float **grad, size_t *ld)
-{
-	const struct exec *x = g->x;
-	int v = g->op->in[IN_X];
-
-	if (channel >= x->net->value[v].width) {
-		channel -= x->net->value[v].width;
-		v = g->op->in[IN_CAT];
-	}
-	size_t at = (size_t)sample * exec_step(x, v) + (size_t)channel;
-	float *d = back_value(g->b, v);
-	*grad = d ? d + at : NULL;
-	*ld = exec_ld(x, v);
-	return exec_value(x, v) + at;
-}
-
-static void
-moments(const struct group_back *g, int sample, int c0, double *mean, double *var)
-{
-	double n = (double)g->size * g->pixels;
-	float *grad;
-	size_t ld;
-
-	*mean = *var = 0;
-	for (int pass = 0; pass < 2; pass++)
-		for (int c = c0; c < c0 + g->size; c++) {
-			const float *x = channel_of(g, sample, c, &grad, &ld);
-			for (int p = 0; p < g->pixels; p++) {
-				double v = (double)x[(size_t)p * ld];
-				*(pass ? var : mean) += (pass ? (v - *mean) * (v - *mean) : v) / n;
-			}
-		}
-}
-
-/* scale = rstd gamma, shift = beta - mean scale: through both to mean and
- * variance of the group, and to its values. */
-static void
-group_item(void *arg, int item, int worker)
-{
-	const struct group_back *g = arg;
-	int sample = item / g->groups, c0 = item % g->groups * g->size, all = g->op->dim[GROUP_N];
-	const float *d = back_value(g->b, g->op->out) + (size_t)sample * exec_ld(g->x, g->op->out);
-	double mean, var, d_mean = 0, d_rstd = 0, n = (double)g->size * g->pixels;
-
-	(void)worker;
-	moments(g, sample, c0, &mean, &var);
-	double rstd = 1 / sqrt(var + GROUP_EPS);
-	for (int c = c0; c < c0 + g->size; c++) {
-		d_mean -= (double)d[all + c] * rstd * (double)g->gamma[c];
-		d_rstd += (double)g->gamma[c] * ((double)d[c] - mean * (double)d[all + c]);
-	}
-	double d_var = -.5 * d_rstd * rstd * rstd * rstd;
-	for (int c = c0; c < c0 + g->size; c++) {
-		float *grad;
-		size_t ld;
-		const float *x = channel_of(g, sample, c, &grad, &ld);
-		for (int p = 0; grad && p < g->pixels; p++)
-			grad[(size_t)p * ld] +=
-			    (float)(d_mean / n + 2 * d_var * ((double)x[(size_t)p * ld] - mean) / n);
-	}
-}
-
-enum status
-back_group(struct back *b, const struct net_op *op, struct error *e)
-{
-	struct group_back g = { .b = b,
-				.x = b->x,
-				.op = op,
-				.groups = op->dim[GROUP_COUNT],
-				.size = op->dim[GROUP_N] / op->dim[GROUP_COUNT],
-				.pixels = exec_rows(b->x, op->in[IN_X]) };
-	enum status st = weights_vector(b->x->w, op->par[PAR_NORM], &g.gamma, e);
-
-	return st == ST_OK ? pool_run(b->x->pool, b->x->prio, b->x->n * g.groups, group_item, &g, b->x->cancel) : st;
 }
