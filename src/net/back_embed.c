@@ -1,7 +1,7 @@
 /*
  * back_embed.c: gradients of what goes into a network: the rows of EMBED's
  * table and of its positions, and those of LABEL's.  A table row gets terms
- * from anywhere in the batch, so the columns of the table are shared out, never
+ * from anywhere in the batch, so parts of the table are shared out, never
  * positions: each element is added to in ascending order of position.
  */
 #include "net/back.h"
@@ -9,8 +9,8 @@
 #include <math.h>
 
 #define COLUMNS 16              /* of the table: a cache line of a row */
-#define ROWS 32                 /* of the table; dense input */
-#define PART 64                 /* positions of a dense item at a time */
+#define TOKENS 192              /* rows of the table, dense input: whole tiles of every kernel */
+#define POSITIONS GEMM_OUTER_ROWS       /* of a dense item at a time */
 
 struct embed_back {
 	const struct back *b;
@@ -78,25 +78,25 @@ softmax_item(void *arg, int item, int worker)
 	}
 }
 
-/* Rows of the table: each gets its share of every position's gradient. */
+/* Rows of the table get every position's gradient times their probability: P^T dy, P made again in parts. */
 static void
-rows_item(void *arg, int item, int worker)
+tokens_item(void *arg, int item, int worker)
 {
 	const struct embed_back *j = arg;
-	size_t first = (size_t)item * ROWS, m = j->V - first < ROWS ? j->V - first : ROWS;
+	size_t first = (size_t)item * TOKENS, m = j->V - first < TOKENS ? j->V - first : TOKENS,
+	       n = (size_t)j->x->n * j->L, ld = exec_ld(j->x, j->op->out);
+	float *p = back_scratch(j->b, worker), *pack = p + POSITIONS * TOKENS;
 
-	(void)worker;
-	for (size_t s = 0; s < (size_t)j->x->n; s++)
-		for (size_t l = 0; l < j->L; l++) {
-			size_t at = s * j->L + l;
-			const float *g = row_of(j, s, l);
-			const float *x = j->x->in->dense + ((size_t)j->x->in_first * j->L + at) * j->V + first;
-			for (size_t v = 0; v < m; v++) {
-				float p = expf(x[v] - j->top[at]) * j->inverse[at];
-				if (p > 0)
-					add_scaled(j->d, p, g, j->table + (first + v) * j->d);
-			}
+	for (size_t at = 0; at < n; at += POSITIONS) {
+		size_t rows = n - at < POSITIONS ? n - at : POSITIONS;
+		for (size_t i = 0; i < rows; i++) {
+			const float *x = j->x->in->dense + ((size_t)j->x->in_first * j->L + at + i) * j->V + first;
+			for (size_t v = 0; v < m; v++)
+				p[i * TOKENS + v] = expf(x[v] - j->top[at + i]) * j->inverse[at + i];
 		}
+		gemm_outer(j->x->kern, (int)rows, (int)m, (int)j->d, p, TOKENS, row_of(j, 0, at), ld,
+			   j->table + first * j->d, j->d, true, pack);
+	}
 }
 
 static void
@@ -109,12 +109,17 @@ position_item(void *arg, int item, int worker)
 		add_scaled(j->d, 1, row_of(j, s, (size_t)item), j->position + (size_t)item * j->d);
 }
 
-/* Every worker's piece is used by all: a position's two numbers. */
+static size_t
+dense_scratch(const struct exec *x, const struct net_op *op)
+{
+	return POSITIONS * TOKENS + gemm_outer_floats(x->kern, op->dim[DIM_N]);
+}
+
+/* The first worker's also holds two numbers of every position, for all. */
 size_t
 back_embed_scratch(const struct exec *x, const struct net_op *op)
 {
-	(void)op;
-	return 2 * (size_t)x->plan_n * (size_t)x->plan_rows;
+	return dense_scratch(x, op) + 2 * (size_t)x->plan_n * (size_t)x->plan_rows;
 }
 
 enum status
@@ -138,11 +143,11 @@ back_embed(struct back *b, const struct net_op *op, struct error *e)
 		return st;
 	if (x->in->tok || x->in->idx)
 		return pool_run(x->pool, x->prio, (int)((j.d + COLUMNS - 1) / COLUMNS), columns_item, &j, x->cancel);
-	j.top = back_scratch(b, 0);
+	j.top = back_scratch(b, 0) + dense_scratch(x, op);
 	j.inverse = j.top + (size_t)x->n * j.L;
 	st = pool_run(x->pool, x->prio, x->n, softmax_item, &j, x->cancel);
 	if (st == ST_OK)
-		st = pool_run(x->pool, x->prio, (int)((j.V + ROWS - 1) / ROWS), rows_item, &j, x->cancel);
+		st = pool_run(x->pool, x->prio, (int)((j.V + TOKENS - 1) / TOKENS), tokens_item, &j, x->cancel);
 	return st;
 }
 

@@ -1,12 +1,10 @@
 /*
  * back_head.c: from the gradient of logits to that of feature rows, and of the
- * head's own parameters.  Rows come in blocks (learn.c); a work item is a part
- * of the feature rows' columns, or of the vocabulary.
+ * head's own parameters.  Rows come in blocks (learn.c).
  */
 #include "net/back.h"
 
 #define ROWS 32
-#define TOKENS 64
 #define HEAD_KC 128
 
 struct head_back {
@@ -14,7 +12,7 @@ struct head_back {
 	int n, K, V;
 	const float *x, *d;
 	size_t ldx, lddx;
-	float *dx, *dw, *dbias;
+	float *dx;
 	struct gemm_b wt;               /* d W */
 	int columns, col_blocks;        /* of an item */
 };
@@ -32,43 +30,21 @@ rows_item(void *arg, int item, int worker)
 		 h->dx + (size_t)first * h->lddx + j0, h->lddx);
 }
 
-/* dW += d^T x and dbias += the sum of d, for some of the vocabulary. */
-static void
-tokens_item(void *arg, int item, int worker)
-{
-	const struct head_back *h = arg;
-	size_t first = (size_t)item * TOKENS, V = (size_t)h->V, end = first + TOKENS < V ? first + TOKENS : V,
-	       K = (size_t)h->K;
-
-	(void)worker;
-	for (size_t i = 0; i < (size_t)h->n; i++) {
-		const float *d = h->d + i * V, *x = h->x + i * h->ldx;
-		for (size_t v = first; v < end; v++) {
-			for (size_t k = 0; h->dw && k < K; k++)
-				h->dw[v * K + k] += d[v] * x[k];
-			if (h->dbias)
-				h->dbias[v] += d[v];
-		}
-	}
-}
-
 static enum status
 linear_head(struct head_back *h, const struct net_op *op, struct error *e)
 {
 	const struct exec *x = h->b->x;
 	int nr = x->kern->nr;
+	struct outer o = { .rows = h->n, .n = h->V, .k = h->K, .d = h->d, .a = h->x, .ldd = (size_t)h->V, .lda = h->ldx,
+		.ldw = (size_t)h->K, .w = back_par(h->b, op->par[PAR_W]), .bias = back_par(h->b, op->par[PAR_BIAS]) };
 	enum status st = weights_back(x->w, op->par[PAR_W], false, &h->wt, e);
 
 	if (st != ST_OK)
 		return st;
 	h->columns = (64 + nr - 1) / nr * nr;
 	h->col_blocks = (h->K + h->columns - 1) / h->columns;
-	h->dw = back_par(h->b, op->par[PAR_W]);
-	h->dbias = back_par(h->b, op->par[PAR_BIAS]);
 	st = pool_run(x->pool, x->prio, (h->n + ROWS - 1) / ROWS * h->col_blocks, rows_item, h, x->cancel);
-	if (st == ST_OK && (h->dw || h->dbias))
-		st = pool_run(x->pool, x->prio, (h->V + TOKENS - 1) / TOKENS, tokens_item, h, x->cancel);
-	return st;
+	return st == ST_OK && (o.w || o.bias) ? back_outer(h->b, &o) : st;
 }
 
 enum status

@@ -280,12 +280,13 @@ forward(struct learn *l, const struct learn_pass *p, struct cancel *c, struct er
 		return error_set(e, ST_FAIL, "a pass of %d samples where there is room for %d%s", p->in->n, l->n,
 			l->backward ? "" : ", forward only");
 	enum status st = run_check_input(l->net, p->in, e);
+	if (st == ST_OK)
+		st = run_prepare(l->run, x, p->in->n, l->net->L, e);
 	if (st != ST_OK)
 		return st;
 	x->cancel = c;
 	x->in = p->in;
 	x->in_first = 0;
-	x->n = p->in->n;
 	x->feat = l->feat;
 	x->drop = p->drop;
 	return exec_run(x, e);
