@@ -7,9 +7,8 @@
 #include "models/describe.h"
 #include "net/netmodel.h"
 
-/* A description; *out is the caller's. */
-static enum status
-describe(const struct ckpt *c, struct net **out, struct error *e)
+enum status
+model_describe(const struct config *c, struct net **out, struct error *e)
 {
 	struct net *net = net_new();
 	enum status st;
@@ -17,18 +16,16 @@ describe(const struct ckpt *c, struct net **out, struct error *e)
 	*out = NULL;
 	if (!net)
 		return error_set(e, ST_MEMORY, "out of memory");
-	if (c->config.algo == ALGO_CLASSIFIER)
-		st = classifier_describe(&c->config, net, e);
-	else if (c->config.backbone == BACKBONE_UNET)
-		st = unet_describe(&c->config, net, e);
-	else if (c->config.backbone != BACKBONE_DIT && c->config.backbone != BACKBONE_GPT2)
-		st = error_set(e, ST_CKPT, "a network of type %s cannot be run yet", backbone_name(c->config.backbone));
-	else if (c->config.n_blocks > c->n_raw)
-		st = error_set(e, ST_CKPT, "n_blocks %d, but the file holds %d tensors", c->config.n_blocks, c->n_raw);
-	else if (c->config.backbone == BACKBONE_GPT2)
-		st = gpt2_describe(&c->config, net, e);
+	if (c->algo == ALGO_CLASSIFIER)
+		st = classifier_describe(c, net, e);
+	else if (c->backbone == BACKBONE_UNET)
+		st = unet_describe(c, net, e);
+	else if (c->backbone == BACKBONE_GPT2)
+		st = gpt2_describe(c, net, e);
+	else if (c->backbone == BACKBONE_DIT)
+		st = dit_describe(c, net, e);
 	else
-		st = dit_describe(&c->config, net, e);
+		st = error_set(e, ST_CKPT, "a network of type %s cannot be run yet", backbone_name(c->backbone));
 	if (st == ST_OK)
 		st = net_finish(net, e);
 	if (st != ST_OK) {
@@ -37,6 +34,18 @@ describe(const struct ckpt *c, struct net **out, struct error *e)
 	}
 	*out = net;
 	return ST_OK;
+}
+
+/* The same of an open checkpoint, whose configuration may be wrong. */
+static enum status
+describe(const struct ckpt *c, struct net **out, struct error *e)
+{
+	const struct config *k = &c->config;
+
+	*out = NULL;
+	if ((k->backbone == BACKBONE_DIT || k->backbone == BACKBONE_GPT2) && k->n_blocks > c->n_raw)
+		return error_set(e, ST_CKPT, "n_blocks %d, but the file holds %d tensors", k->n_blocks, c->n_raw);
+	return model_describe(k, out, e);
 }
 
 enum status
@@ -88,10 +97,12 @@ output_of(const struct config *c, enum output *out, struct error *e)
 }
 
 /* The token a text begins with, by vocabulary: text8, GPT-2, WordPiece; own
- * vocabularies have it just before the mask. */
+ * vocabularies have it just before the mask, and may say so. */
 static int
 bos_of(const struct config *c)
 {
+	if (c->bos != CONFIG_UNSET)
+		return c->bos;
 	switch (c->vocab) {
 	case 35:
 		return 2;
@@ -106,31 +117,43 @@ bos_of(const struct config *c)
 }
 
 enum status
+model_configure(const struct config *c, struct model *m, struct error *e)
+{
+	enum output meaning = OUT_MEAN;
+	enum status st = output_of(c, &meaning, e);
+
+	if (st != ST_OK)
+		return st;
+	m->out = meaning;
+	m->mask = c->mask;
+	m->subs_masking = c->subs_masking == 1;
+	m->bos_fixed = c->ignore_bos == 1;
+	m->bos = bos_of(c);
+	m->alpha = (struct alpha){ c->schedule == SCHEDULE_COSINE ? ALPHA_COSINE : ALPHA_LOGLINEAR, c->eps };
+	return ST_OK;
+}
+
+enum status
 model_open(const struct ckpt *c, bool raw, struct pool *pool, struct model **out, struct error *e)
 {
 	bool ema = !raw && c->n_ema > 0;
 	struct net *net;
-	enum output meaning = OUT_MEAN;
-	enum status st = output_of(&c->config, &meaning, e);
+	struct model *m = NULL;
+	enum status st = describe(c, &net, e);
 
 	*out = NULL;
 	if (st == ST_OK)
-		st = describe(c, &net, e);
-	if (st == ST_OK)
 		st = net_model_new(net, ema ? c->ema : c->raw, ema ? c->n_ema : c->n_raw,
-			ema ? "EMA weights" : "weights", kern_best(), pool, false, out, e);
-	if (st != ST_OK)
+			ema ? "EMA weights" : "weights", kern_best(), pool, false, &m, e);
+	if (st == ST_OK)
+		st = model_configure(&c->config, m, e);
+	if (st != ST_OK) {
+		model_free(m);
 		return st;
-	struct model *m = *out;
-	m->out = meaning;
-	m->mask = c->config.mask;
-	m->subs_masking = c->config.subs_masking == 1;
-	m->bos_fixed = c->config.ignore_bos == 1;
-	m->bos = bos_of(&c->config);
-	m->alpha =
-		(struct alpha){ c->config.schedule == SCHEDULE_COSINE ? ALPHA_COSINE : ALPHA_LOGLINEAR, c->config.eps };
+	}
 	m->has_raw_and_ema = c->n_ema > 0;
 	m->weights = c->n_ema > 0 && !ema;
+	*out = m;
 	return ST_OK;
 }
 

@@ -6,6 +6,14 @@
 
 #include "ckpt/ckpt.h"
 #include "net/model.h"
+#include "net/net.h"
+
+/* The description of a configuration's network; *out is the caller's. */
+enum status model_describe(const struct config *c, struct net **out, struct error *e);
+
+/* What a configuration says of a model besides its network: the meaning of the
+ * logits, mask, [BOS], alpha.  ST_CKPT: nothing can be sampled from it. */
+enum status model_configure(const struct config *c, struct model *m, struct error *e);
 
 /* Check every tensor against the network's description (names, shapes,
  * types) without touching weights: ST_CKPT and one line if something is

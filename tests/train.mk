@@ -26,4 +26,7 @@ TESTS += tests/test_corrupt
 check_PROGRAMS += tests/test_job
 tests_test_job_SOURCES = tests/test_job.c
 TESTS += tests/test_job
+check_PROGRAMS += tests/test_source
+tests_test_source_SOURCES = tests/test_source.c
+TESTS += tests/test_source
 EXTRA_DIST += tests/golden/training

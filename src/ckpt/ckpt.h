@@ -17,6 +17,8 @@
 
 enum ckpt_format { CKPT_LIGHTNING, CKPT_SAFETENSORS, CKPT_HF, CKPT_HF_SHARDED, CKPT_HF_BIN, CKPT_OWN };
 
+struct st_file;
+
 /* A tokenizer found inside the file. */
 enum ckpt_tokenizer { CKPT_TOK_NONE, CKPT_TOK_JSON /* bytes of a tokenizer.json */, CKPT_TOK_TEXT8,
 	CKPT_TOK_CHARS /* JSON array of strings */, CKPT_TOK_BYTES, CKPT_TOK_PIXELS };
@@ -35,7 +37,8 @@ struct ckpt {
 	uint64_t file_bytes;                   /* all files together */
 	char (*warning)[240];                  /* things worth telling (a CRC field, NaN not looked for ...) */
 	int n_warning;
-	const char *layout;                    /* own files: JSON of a layout (ui/board.h), else NULL */
+	const char *layout;                    /* own files: JSON of a layout (own.h), else NULL */
+	const struct st_file *own;             /* own files: all that is in them, moments and metadata; else NULL */
 	struct ckpt_private *priv;
 };
 

@@ -350,6 +350,9 @@ config_complete(struct config *c, const struct tensor_list *l, const struct conf
 	if (st)
 		return st;
 	find_time(c);
+	if (c->bos != CONFIG_UNSET && (c->bos < 0 || c->bos >= c->vocab))
+		return error_set(e, ST_CKPT, "%s: bos %d is not within the vocabulary of %d", c->path, c->bos,
+		    c->vocab);
 	if (c->T == CONFIG_UNSET)
 		c->T = 0;
 	if (c->subs_masking == CONFIG_UNSET)

@@ -49,7 +49,7 @@ config_init(struct config *c)
 	memset(c, 0, sizeof *c);
 	c->time_conditioning = c->causal = c->T = c->subs_masking = c->ignore_bos = CONFIG_UNSET;
 	c->label_cond = c->classes = CONFIG_UNSET;
-	c->hidden = c->cond_dim = c->length = c->n_blocks = c->n_heads = c->vocab = c->mask = CONFIG_UNSET;
+	c->hidden = c->cond_dim = c->length = c->n_blocks = c->n_heads = c->vocab = c->mask = c->bos = CONFIG_UNSET;
 	c->unet_time = c->ch = c->num_res_blocks = c->num_scales = c->attn_scale = CONFIG_UNSET;
 	c->time_embed_dim = c->skip_rescale = c->fix_logistic = CONFIG_UNSET;
 	c->dropout = c->time_scale_factor = c->eps = c->ema_decay = NAN;

@@ -37,6 +37,7 @@ struct config {
 	/* DiT and GPT-2 */
 	int hidden, cond_dim, length, n_blocks, n_heads;
 	int vocab, mask;               /* mask: id of [MASK]; -1: uniform noise */
+	int bos;                       /* own files: the token of position 0 (ignore_bos, causal); else CONFIG_UNSET */
 	double dropout;
 	/* U-Net */
 	int unet_time;                 /* model.time_conditioning: it has a time MLP; .timed says whether sigma is 0 */

@@ -87,8 +87,11 @@ model_section(const struct config *c)
 	put_real(o, "dropout", c->dropout);
 	if (c->backbone == BACKBONE_UNET)
 		put_unet(o, c);
+	if (c->algo == ALGO_CLASSIFIER)
+		put_int(o, "vocab_size", c->vocab);           /* need not follow from the tensors */
 	if (c->mask >= 0)
 		put_int(o, "mask", c->mask);
+	put_int(o, "bos", c->bos);
 	return o;
 }
 

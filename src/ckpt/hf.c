@@ -188,17 +188,18 @@ read_family(struct config *c, const struct st_file *f, const void *root, struct 
 	return st;
 }
 
-/*
- * psiview's own file: everything is in the metadata, as texts.
- *     config          JSON with the published field names, and model.mask
- *     weights         ema, raw or both: what the unprefixed tensors are ("ema." ones are the EMA)
- *     family, base    "classifier" and its trunk, dit or unet: a noisy classifier
- *     step, epoch     numbers
- *     tokenizer       text8, bytes or pixels; or instead of it
- *     vocabulary      a JSON array of strings, entry i = token i; or
- *     tokenizer.json  its text
- *     layout          JSON: columns, first, box_rows, box_columns (ui/board.h)
- */
+static enum status
+read_token(const void *root, const char *path, int *out, struct error *e)
+{
+	struct cv v = { .kind = CV_ABSENT };
+	enum status st = cv_get_json(root, path, &v, e);
+
+	if (st == ST_OK && v.kind == CV_INT && v.i >= 0 && v.i < INT_MAX)
+		*out = (int)v.i;
+	return st;
+}
+
+/* psiview's own file: everything is in the metadata (own.h). */
 static enum status
 read_own(struct opener *o, const struct st_file *f)
 {
@@ -216,17 +217,16 @@ read_own(struct opener *o, const struct st_file *f)
 	st = config_read(&c->config, cv_get_json, root, o->o, o->e);
 	if (!st)
 		st = read_family(&c->config, f, root, o->e);
-	struct cv v = { .kind = CV_ABSENT };
 	if (!st)
-		st = cv_get_json(root, "model.mask", &v, o->e);
-	if (!st && v.kind == CV_INT && v.i >= 0 && v.i < INT_MAX) {
-		c->config.mask = (int)v.i;
-		o->p->says_mask = true;
-	}
+		st = read_token(root, "model.mask", &c->config.mask, o->e);
+	if (!st)
+		st = read_token(root, "model.bos", &c->config.bos, o->e);
+	o->p->says_mask = c->config.mask != CONFIG_UNSET;
 	json_decref(root);
 	read_number(f, "step", &c->config.step);
 	read_number(f, "epoch", &c->config.epoch);
 	c->holds_ema = st_meta(f, "weights") && !strcmp(st_meta(f, "weights"), "ema");
+	c->own = f;
 	c->layout = st_meta(f, "layout");
 	c->tok_data = (const uint8_t *)st_meta(f, "vocabulary");
 	if (c->tok_data)

@@ -10,6 +10,7 @@ libpsiview_a_SOURCES += \
 	src/ckpt/list.c \
 	src/ckpt/map.h src/ckpt/map.c \
 	src/ckpt/names.h src/ckpt/names.c \
+	src/ckpt/own.h src/ckpt/own.c \
 	src/ckpt/order.h src/ckpt/order.c \
 	src/ckpt/pickle.h src/ckpt/pickle_impl.h src/ckpt/pickle.c \
 	src/ckpt/safetensors.h src/ckpt/safetensors.c src/ckpt/st_writer.c \

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "ckpt/safetensors.h"
+#include "ckpt/own.h"
 #include "models/registry.h"
 #include "run/outfile.h"
 
@@ -60,43 +60,29 @@ declare(struct st_writer *w, const struct tensor *t, int n, const struct export_
 	return st;
 }
 
-/* The tokenizer travels along, as text. */
-static enum status
-put_tokenizer(struct st_writer *w, const struct ckpt *c, struct error *e)
-{
-	static const char *const name[] = { [CKPT_TOK_TEXT8] = "text8", [CKPT_TOK_BYTES] = "bytes",
-	    [CKPT_TOK_PIXELS] = "pixels" };
-	const char *key = c->tok_kind == CKPT_TOK_JSON ? "tokenizer.json" : "vocabulary";
-
-	if (c->tok_kind == CKPT_TOK_NONE)
-		return ST_OK;
-	if (c->tok_kind != CKPT_TOK_JSON && c->tok_kind != CKPT_TOK_CHARS)
-		return st_metadata(w, "tokenizer", name[c->tok_kind], e);
-	char *text = mem_strndup((const char *)c->tok_data, c->tok_bytes);
-	if (!text)
-		return error_set(e, ST_MEMORY, "out of memory");
-	enum status st = st_metadata(w, key, text, e);
-	free(text);
-	return st;
-}
-
 static enum status
 put_metadata(struct st_writer *w, const struct ckpt *c, bool raw, struct error *e)
 {
-	char *config = config_to_json(&c->config), step[32];
-	enum status st = config ? st_metadata(w, "config", config, e) : error_set(e, ST_MEMORY, "out of memory");
+	static const char *const name[] = { [CKPT_TOK_TEXT8] = "text8", [CKPT_TOK_BYTES] = "bytes",
+	    [CKPT_TOK_PIXELS] = "pixels" };
+	struct own_metadata m = { .config = &c->config, .weights = raw || !c->n_ema ? "raw" : "ema",
+	    .layout = c->layout };
+	char *text = NULL;
 
-	free(config);
-	if (!st)
-		st = st_metadata(w, "format", "pt", e);             /* what transformers wants to see */
-	if (!st)
-		st = st_metadata(w, "weights", raw || !c->n_ema ? "raw" : "ema", e);
-	snprintf(step, sizeof step, "%lld", c->config.step);
-	if (!st && c->config.step >= 0)
-		st = st_metadata(w, "step", step, e);
-	if (!st && c->layout)
-		st = st_metadata(w, "layout", c->layout, e);
-	return st ? st : put_tokenizer(w, c, e);
+	/* The tokenizer travels along, as text. */
+	if (c->tok_kind == CKPT_TOK_JSON || c->tok_kind == CKPT_TOK_CHARS) {
+		text = mem_strndup((const char *)c->tok_data, c->tok_bytes);
+		if (!text)
+			return error_set(e, ST_MEMORY, "out of memory");
+		m.vocabulary_key = c->tok_kind == CKPT_TOK_JSON ? "tokenizer.json" : "vocabulary";
+		m.vocabulary = text;
+	} else if (c->tok_kind != CKPT_TOK_NONE) {
+		m.vocabulary_key = "tokenizer";
+		m.vocabulary = name[c->tok_kind];
+	}
+	enum status st = own_declare(w, &m, e);
+	free(text);
+	return st;
 }
 
 static enum status

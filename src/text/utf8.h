@@ -1,6 +1,7 @@
 /*
  * utf8.h: walking UTF-8 that may be broken, and the character classes that
- * the tokenizers share.  Private to src/text.  Pure functions, any thread.
+ * the tokenizers share; src/train counts characters by it.  Pure functions,
+ * any thread.
  */
 #ifndef PSI_TEXT_UTF8_H
 #define PSI_TEXT_UTF8_H

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "text/utf8.h"
 #include "train/spool.h"
 
 #define PIECE (1 << 20)          /* bytes of text tokenized at a time */
@@ -22,10 +23,11 @@ struct text_data {
 	size_t n, train, window;     /* tokens; the first `train` of them; of a window */
 };
 
-/* What opening needs on the way. */
+/* A walk over all the text, piece by piece: into tokens, or to see its characters. */
 struct reading {
-	struct text_data *d;
+	struct text_data *d;         /* NULL: characters */
 	const struct tokenizer *t;
+	uint8_t *seen;
 	const struct cancel *c;
 	char *piece;                 /* [PIECE] */
 };
@@ -73,11 +75,28 @@ place_to_cut(const char *s, size_t n)
 	return i;
 }
 
+static void
+see(const struct reading *r, size_t bytes)
+{
+	uint32_t ch;
+
+	for (size_t i = 0; i < bytes;) {
+		i += utf8_next(r->piece + i, bytes - i, &ch);
+		if (ch != UTF8_BAD)
+			r->seen[ch / 8] |= (uint8_t)(1 << ch % 8);
+	}
+}
+
 static enum status
 encode(const struct reading *r, size_t bytes, struct error *e)
 {
 	int32_t *id;
 	size_t n;
+
+	if (!r->d) {
+		see(r, bytes);
+		return ST_OK;
+	}
 	enum status st = tok_encode_lossy(r->t, r->piece, bytes, &id, &n, e);
 
 	if (st != ST_OK)
@@ -115,7 +134,7 @@ encode_stream(const struct reading *r, int fd, struct error *e)
 static enum status
 encode_file(const struct reading *r, const char *path, struct error *e)
 {
-	size_t before = r->d->n;
+	size_t before = r->d ? r->d->n : 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
@@ -124,7 +143,7 @@ encode_file(const struct reading *r, const char *path, struct error *e)
 	close(fd);
 	if (st != ST_OK)
 		return st == ST_CANCELLED ? st : error_prefix(e, path);
-	return r->d->bos >= 0 && r->d->n > before ? put(r->d, &r->d->eos, 1, e) : ST_OK;
+	return r->d && r->d->bos >= 0 && r->d->n > before ? put(r->d, &r->d->eos, 1, e) : ST_OK;
 }
 
 static int
@@ -187,7 +206,7 @@ static enum status
 read_all(struct text_data *d, const char *path, const struct tokenizer *t, const struct text_options *o,
     const struct cancel *c, struct error *e)
 {
-	struct reading r = { d, t, c, malloc(PIECE) };
+	struct reading r = { .d = d, .t = t, .c = c, .piece = malloc(PIECE) };
 
 	if (!r.piece)
 		return error_set(e, ST_MEMORY, "out of memory");
@@ -196,6 +215,19 @@ read_all(struct text_data *d, const char *path, const struct tokenizer *t, const
 	if (st == ST_OK)
 		st = split(d, path, o->held_out, e);
 	return st == ST_OK ? spool_map(&d->spool, e) : st;
+}
+
+enum status
+text_data_characters(const char *path, const struct cancel *c, uint8_t *seen, struct error *e)
+{
+	struct reading r = { .seen = seen, .c = c, .piece = malloc(PIECE) };
+
+	if (!r.piece)
+		return error_set(e, ST_MEMORY, "out of memory");
+	memset(seen, 0, TEXT_CHARACTERS / 8);
+	enum status st = encode_path(&r, path, 0, e);
+	free(r.piece);
+	return st;
 }
 
 enum status

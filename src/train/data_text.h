@@ -25,6 +25,11 @@ struct text_options {
  * between files.  Characters, bytes and text8 go without. */
 bool text_data_wraps(const struct tokenizer *t);
 
+/* The characters of the text that text_data_open would read: bit ch of seen
+ * [TEXT_CHARACTERS / 8] is set; what is not UTF-8 has none. */
+#define TEXT_CHARACTERS 0x110000
+enum status text_data_characters(const char *path, const struct cancel *c, uint8_t *seen, struct error *e);
+
 /* What t cannot hold becomes [UNK] or nothing.  Errors name the file. */
 enum status text_data_open(const char *path, const struct tokenizer *t, const struct text_options *o,
                            const struct cancel *c, struct text_data **out, struct error *e);

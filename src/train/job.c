@@ -136,8 +136,8 @@ check_loss(const struct job *j, struct error *e)
 {
 	bool curriculum = j->curriculum != JOB_PLAIN;
 
-	if (j->loss == LOSS_AR && (j->net.backbone == BACKBONE_UNET || j->goal != JOB_MODEL))
-		return error_set(e, ST_USAGE, "loss is ar, which is for transformers that are models");
+	if (j->loss == LOSS_AR && (j->data == JOB_IMAGES || j->goal != JOB_MODEL))
+		return error_set(e, ST_USAGE, "loss is ar, which is for models of text and Sudoku");
 	if (curriculum && (j->loss != LOSS_DUO || j->net.backbone != BACKBONE_DIT || j->goal != JOB_MODEL))
 		return error_set(e, ST_USAGE, "curriculum is for models that are transformers with loss duo_base");
 	if (curriculum && !(j->cur.tau > 0))

@@ -1,5 +1,6 @@
 libpsiview_a_SOURCES += \
 	src/train/adam.h src/train/adam.c \
+	src/train/alphabet.h src/train/alphabet.c \
 	src/train/corrupt.h src/train/corrupt.c \
 	src/train/curriculum.h src/train/curriculum.c \
 	src/train/data_image.h src/train/data_image.c \
@@ -9,7 +10,7 @@ libpsiview_a_SOURCES += \
 	src/train/loss.h src/train/loss_body.h src/train/loss.c \
 	src/train/normal.h src/train/normal.c \
 	src/train/operator.h src/train/operator.c \
-	src/train/source.h \
+	src/train/source.h src/train/source.c \
 	src/train/spool.h src/train/spool.c \
 	src/train/state.h \
 	src/train/stepper.h src/train/stepper_private.h src/train/stepper.c src/train/stepper_batch.c \
