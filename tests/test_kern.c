@@ -135,6 +135,95 @@ test_norm(const struct kern *k)
 	CHECK(worst < 2e-6 && kept, "%s: layer norm and modulation (%.1e)", k->name, worst);
 }
 
+/* Functions of the way back: slopes of the activations, sums. */
+static void
+test_slopes(const struct kern *k)
+{
+	float x[MOST], b[MOST], d[MOST], g[MOST + 1];
+	double gelu[MOST], silu[MOST], sum[MOST], worst[4] = { 0 };
+	bool kept = true;
+
+	for (int n = 1; n < MOST; n++) {
+		double dot = 0, size = 0;
+		bool bias = n % 2;
+		fill(x, n, n % 3 ? 4 : 60);
+		fill(b, n, 2);
+		fill(d, n, 2);
+		for (int i = 0; i < n; i++) {
+			double v = bias ? (double)x[i] + (double)b[i] : (double)x[i];
+			double c = sqrt(2 / M_PI), t = tanh(c * (v + .044715 * v * v * v)), s = 1 / (1 + exp(-v));
+			double slope = .5 * (1 + t) + .5 * v * (1 - t * t) * c * (1 + 3 * .044715 * v * v);
+			gelu[i] = (double)d[i] * slope;
+			silu[i] = (double)d[i] * (s + v * s * (1 - s));
+			sum[i] = (double)b[i] + (double).37f * (double)x[i];
+			dot += (double)x[i] * (double)d[i];
+			size += fabs((double)x[i] * (double)d[i]);
+		}
+		g[n] = GUARD;
+		memcpy(g, d, (size_t)n * sizeof *g);
+		k->gelu_back(n, x, bias ? b : NULL, g);
+		worst[0] = fmax(worst[0], error_of(g, gelu, n));
+		memcpy(g, d, (size_t)n * sizeof *g);
+		k->silu_back(n, x, bias ? b : NULL, g);
+		worst[1] = fmax(worst[1], error_of(g, silu, n));
+		memcpy(g, b, (size_t)n * sizeof *g);
+		k->axpy(n, .37f, x, g);
+		worst[2] = fmax(worst[2], error_of(g, sum, n));
+		worst[3] = fmax(worst[3], fabs((double)k->dot(n, x, d) - dot) / size);
+		kept &= g[n] == GUARD;
+	}
+	CHECK(worst[0] < 1e-6, "%s: slope of gelu (%.1e)", k->name, worst[0]);
+	CHECK(worst[1] < 1e-6, "%s: slope of silu (%.1e)", k->name, worst[1]);
+	CHECK(worst[2] < 1e-6 && worst[3] < 3e-7, "%s: multiples and products of rows", k->name);
+	CHECK(kept, "%s: nothing is written behind a row on the way back", k->name);
+}
+
+/* Against the derivative of the formula in double. */
+static void
+test_norm_back(const struct kern *k)
+{
+	float x[MOST], w[MOST], a[MOST], dy[MOST], dx[MOST + 1], p[MOST], q[MOST];
+	double want[MOST], wp[MOST], wq[MOST], worst[3] = { 0 };
+	bool kept = true;
+
+	for (int n = 1; n < MOST; n++) {
+		double mean = 0, var = 0, m1 = 0, m2 = 0;
+		const float *scale = n % 2 ? a : NULL;
+		fill(x, n, 3);
+		fill(w, n, 2);
+		fill(a, n, 2);
+		fill(dy, n, 2);
+		fill(dx, n, 1);
+		fill(p, n, 1);
+		fill(q, n, 1);
+		dx[n] = GUARD;
+		for (int i = 0; i < n; i++)
+			mean += (double)x[i] / n;
+		for (int i = 0; i < n; i++)
+			var += ((double)x[i] - mean) * ((double)x[i] - mean) / n;
+		double rstd = 1 / sqrt(var + 1e-5);
+		for (int i = 0; i < n; i++) {
+			double g = (double)dy[i] * (double)w[i] * (scale ? 1 + (double)scale[i] : 1);
+			m1 += g / n;
+			m2 += g * ((double)x[i] - mean) * rstd / n;
+		}
+		for (int i = 0; i < n; i++) {
+			double h = ((double)x[i] - mean) * rstd;
+			double g = (double)dy[i] * (double)w[i] * (scale ? 1 + (double)scale[i] : 1);
+			want[i] = (double)dx[i] + rstd * (g - m1 - h * m2);
+			wp[i] = (double)p[i] + (double)dy[i];
+			wq[i] = (double)q[i] + (double)dy[i] * h;
+		}
+		k->norm_back(n, x, w, scale, dy, dx, n % 4 ? p : NULL, n % 4 ? q : NULL);
+		worst[0] = n > 2 ? fmax(worst[0], error_of(dx, want, n)) : worst[0];
+		worst[1] = n % 4 ? fmax(worst[1], error_of(p, wp, n)) : worst[1];
+		worst[2] = n % 4 ? fmax(worst[2], error_of(q, wq, n)) : worst[2];
+		kept &= dx[n] == GUARD;
+	}
+	CHECK(worst[0] < 2e-6 && worst[1] < 2e-6 && worst[2] < 2e-6 && kept, "%s: layer norm backwards (%.1e)", k->name,
+	      worst[0]);
+}
+
 static void
 test_softmax(const struct kern *k)
 {
@@ -378,6 +467,8 @@ main(void)
 		}
 		test_rows(k);
 		test_norm(k);
+		test_slopes(k);
+		test_norm_back(k);
 		test_softmax(k);
 		test_exp(k);
 		test_rope(k);

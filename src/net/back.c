@@ -15,15 +15,6 @@ slope_silu(float v)
 	return (float)(s * (1 + (double)v * (1 - s)));
 }
 
-float
-slope_gelu(float v)
-{
-	const double c = 0.79788456080286535588, k = 0.044715;
-	double x = (double)v, t = tanh(c * (x + k * x * x * x));
-
-	return (float)(.5 * (1 + t) + .5 * x * (1 - t * t) * c * (1 + 3 * k * x * x));
-}
-
 float *
 back_value(const struct back *b, int v)
 {
@@ -81,15 +72,30 @@ back_scratch_need(const struct exec *x)
 	return (most + 15) / 16 * 16;
 }
 
+static size_t
+op_shared(const struct exec *x, const struct net_op *op, bool params)
+{
+	switch (op->kind) {
+	case NET_CONV:
+		return back_kernel_shared(x, op, params);
+	case NET_GROUP:
+		return back_group_shared(x, op);
+	case NET_LINEAR:
+		return params ? back_linear_shared(x, op) : 0;
+	case NET_NORM:
+		return params ? back_norm_shared(x, op) : 0;
+	default:
+		return 0;
+	}
+}
+
 size_t
 back_shared_need(const struct exec *x, bool params)
 {
 	size_t most = 16;
 
 	for (int i = 0; i < x->net->n_op; i++) {
-		const struct net_op *op = &x->net->op[i];
-		size_t need = op->kind == NET_CONV ? back_kernel_shared(x, op, params)
-			      : op->kind == NET_GROUP ? back_group_shared(x, op) : 0;
+		size_t need = op_shared(x, &x->net->op[i], params);
 		most = need > most ? need : most;
 	}
 	return (most + 15) / 16 * 16;

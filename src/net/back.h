@@ -38,7 +38,7 @@ float *back_value(const struct back *b, int v);
 enum status back_reserve(struct back *b, const struct exec *x, bool params, struct error *e);
 void back_done(struct back *b);
 /* All operations, last first.  feat [n,rows,F]: the gradient of the features,
- * read only. */
+ * read only unless gradients of parameters are asked for. */
 enum status back_run(struct back *b, float *feat, float *input, struct error *e);
 
 /* Gradient of a parameter; NULL: not asked, or there is none (par -1). */
@@ -65,8 +65,35 @@ struct outer {
 /* On the pool, with back_scratch of the workers.  For the calling thread alone:
  * gemm_outer. */
 enum status back_outer(const struct back *b, const struct outer *o);
+/* The same for an operation's matrix and its bias; o->w and o->bias are filled in. */
+enum status back_matrix(const struct back *b, const struct net_op *op, struct outer *o);
+/* The same for res + gate (x W^T + bias) with a gate of each sample, from the
+ * gradients o->d of rows before the gate, o->rows / samples of a sample; and the
+ * gate's own gradient: as sum_r d_r y_r = W (sum_r d_r a_r), the product itself is not
+ * needed.  parts: back_gate_floats. */
+enum status back_gate(const struct back *b, const struct net_op *op, int samples, const struct outer *o, float *parts,
+		      struct error *e);
+size_t back_gate_floats(int samples, int n, int k);
 /* sum[n] += sums of the columns of d, in pieces of GEMM_OUTER_ROWS rows. */
 void back_sum_rows(const struct kern *kern, int rows, int n, const float *d, size_t ldd, float *sum);
+
+/* Layer norm and modulation of blocks of rows. */
+struct norm_back {
+	const struct back *b;
+	const struct net_op *op;
+	const float *w, *bias;
+	int k, samples, blocks; /* blocks: of a sample */
+	float *part;		/* [samples blocks][2][k], back_norm_floats; NULL: no sums are wanted */
+};
+enum status back_norm_start(struct norm_back *m, const struct back *b, const struct net_op *op, int samples, int blocks,
+			    struct error *e);
+/* The sums of a block, zeroed; NULL: not wanted. */
+float *back_norm_part(const struct norm_back *m, int block);
+/* dx += what dy says of a row x; its share of the block's sums. */
+void back_norm_row(const struct norm_back *m, int sample, const float *x, const float *dy, float *dx, float *part);
+/* After all rows: gradients of NORM, NORM_BIAS and of in[MOD]'s shift and scale. */
+enum status back_norm_sums(struct norm_back *m);
+size_t back_norm_floats(int blocks, int k);
 
 enum status back_linear(struct back *b, const struct net_op *op, struct error *e);
 enum status back_attend(struct back *b, const struct net_op *op, struct error *e);
@@ -88,6 +115,8 @@ enum status back_head(struct back *b, const struct net_op *op, int n, const floa
 /* Floats of scratch per worker, of all operations together; of b->shared for x->n samples. */
 size_t back_scratch_need(const struct exec *x);
 size_t back_shared_need(const struct exec *x, bool params);
+size_t back_linear_shared(const struct exec *x, const struct net_op *op);
+size_t back_norm_shared(const struct exec *x, const struct net_op *op);
 /* Floats of scratch per worker; those of back_outer are always there. */
 size_t back_outer_scratch(const struct exec *x);
 size_t back_embed_scratch(const struct exec *x, const struct net_op *op);
@@ -99,12 +128,7 @@ size_t back_kernel_scratch(const struct exec *x, const struct net_op *op);
 size_t back_group_shared(const struct exec *x, const struct net_op *op);
 size_t back_kernel_shared(const struct exec *x, const struct net_op *op, bool params);
 
-/* dx += what dy says of y = ((x - mean) rstd w) (1 + scale) + shift; n floats
- * each, scale NULL: 0. */
-void back_layer_norm(int n, const float *x, const float *w, const float *scale, const float *dy, float *dx);
-
-/* d silu(v) / dv and d gelu_tanh(v) / dv. */
+/* d silu(v) / dv */
 float slope_silu(float v);
-float slope_gelu(float v);
 
 #endif

@@ -7,28 +7,51 @@
 
 #include <string.h>
 
-#define BLOCK_N 192 /* whole tiles of every kernel */
-#define BLOCK_K 128
+#define MOST_N 96 /* whole tiles of every kernel */
+#define MOST_K 128
+#define ITEMS 8
+
+/* Blocks of a matrix [n,k], by its shape alone. */
+struct blocks {
+	int n, k, n_blocks, k_blocks; /* a block's columns; how many */
+};
+
+static struct blocks
+blocks_of(int n, int k)
+{
+	struct blocks b = { .n = MOST_N, .k = MOST_K };
+
+	for (bool done = false; !done;) {
+		b.n_blocks = (n + b.n - 1) / b.n;
+		b.k_blocks = (k + b.k - 1) / b.k;
+		done = b.n_blocks * b.k_blocks >= ITEMS || (b.n <= 24 && b.k <= 32);
+		if (!done && (b.n <= 24 || (b.k > 32 && b.k > b.n)))
+			b.k /= 2;
+		else if (!done)
+			b.n /= 2;
+	}
+	return b;
+}
 
 struct job {
 	const struct back *b;
 	const struct outer *o;
-	int n_blocks;
+	struct blocks blocks;
 };
 
 size_t
 back_outer_scratch(const struct exec *x)
 {
-	return gemm_outer_floats(x->kern, BLOCK_K);
+	return gemm_outer_floats(x->kern, MOST_K) + MOST_N * MOST_K;
 }
 
 void
 back_sum_rows(const struct kern *kern, int rows, int n, const float *d, size_t ldd, float *sum)
 {
-	float part[BLOCK_N];
+	float part[MOST_N];
 
-	for (int j = 0; j < n; j += BLOCK_N) {
-		int width = n - j < BLOCK_N ? n - j : BLOCK_N;
+	for (int j = 0; j < n; j += MOST_N) {
+		int width = n - j < MOST_N ? n - j : MOST_N;
 		for (int r = 0; r < rows; r += GEMM_OUTER_ROWS) {
 			int end = rows - r < GEMM_OUTER_ROWS ? rows : r + GEMM_OUTER_ROWS;
 			memset(part, 0, sizeof part);
@@ -44,9 +67,10 @@ outer_item(void *arg, int item, int worker)
 {
 	const struct job *job = arg;
 	const struct outer *o = job->o;
+	const struct blocks *bl = &job->blocks;
 	const struct kern *kern = job->b->x->kern;
-	int j = item % job->n_blocks * BLOCK_N, i = item / job->n_blocks * BLOCK_K;
-	int n = o->n - j < BLOCK_N ? o->n - j : BLOCK_N, k = o->k - i < BLOCK_K ? o->k - i : BLOCK_K;
+	int j = item % bl->n_blocks * bl->n, i = item / bl->n_blocks * bl->k;
+	int n = o->n - j < bl->n ? o->n - j : bl->n, k = o->k - i < bl->k ? o->k - i : bl->k;
 
 	if (o->w)
 		gemm_outer(kern, o->rows, n, k, o->d + j, o->ldd, o->a + i, o->lda, o->w + (size_t)j * o->ldw + i,
@@ -59,8 +83,27 @@ enum status
 back_outer(const struct back *b, const struct outer *o)
 {
 	const struct exec *x = b->x;
-	struct job job = { .b = b, .o = o, .n_blocks = (o->n + BLOCK_N - 1) / BLOCK_N };
-	int k_blocks = o->w ? (o->k + BLOCK_K - 1) / BLOCK_K : 1;
+	struct job job = { .b = b, .o = o, .blocks = blocks_of(o->n, o->w ? o->k : 1) };
 
-	return o->rows > 0 ? pool_run(x->pool, x->prio, job.n_blocks * k_blocks, outer_item, &job, x->cancel) : ST_OK;
+	if (o->rows <= 0 || (!o->w && !o->bias))
+		return ST_OK;
+	return pool_run(x->pool, x->prio, job.blocks.n_blocks * job.blocks.k_blocks, outer_item, &job, x->cancel);
+}
+
+enum status
+back_matrix(const struct back *b, const struct net_op *op, struct outer *o)
+{
+	float *dw = back_par(b, op->par[PAR_W]), *bias = back_par(b, op->par[PAR_BIAS]);
+	struct outer turned = { .rows = o->rows, .n = o->k, .k = o->n, .d = o->a, .a = o->d, .ldd = o->lda,
+				.lda = o->ldd, .w = dw, .ldw = (size_t)o->n };
+
+	o->bias = bias;
+	if (!dw || !b->x->net->par[op->par[PAR_W]].transposed) {
+		o->w = dw;
+		o->ldw = (size_t)o->k;
+		return back_outer(b, o);
+	}
+	o->w = NULL;
+	enum status st = back_outer(b, o);
+	return st == ST_OK ? back_outer(b, &turned) : st;
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "base/rng.h"
+#include "net/exec.h"
 
 #define PIECE 64 /* columns at a time */
 

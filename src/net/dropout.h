@@ -7,8 +7,10 @@
 #ifndef PSI_NET_DROPOUT_H
 #define PSI_NET_DROPOUT_H
 
-#include "net/exec.h"
-#include "net/learn.h"
+#include <stdint.h>
+
+struct exec;
+struct net_op;
 
 /* The mask of one operation in one pass. */
 struct dropout {

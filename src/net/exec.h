@@ -9,11 +9,11 @@
 #ifndef PSI_NET_EXEC_H
 #define PSI_NET_EXEC_H
 
+#include "net/dropout.h"
+#include "net/learn.h"
 #include "net/plan.h"
 #include "net/run.h"
 #include "net/weights.h"
-
-struct learn_dropout;
 
 /* Keys and values of one sample's prefix, all layers (extend.c). */
 struct kept {
@@ -69,6 +69,8 @@ struct linear {
 	int shift, scale, gate; /* columns of mod */
 	int head_dim;
 	const float *cosine, *sine;     /* of the first row */
+	struct dropout drop;    /* before GATE_ADD */
+	int in_first;
 	float *scratch;
 	size_t scratch_floats;
 };

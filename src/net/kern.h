@@ -39,6 +39,16 @@ struct kern {
 	/* Rotate one head in place: (x1, x2) -> (x1 c - x2 s, x2 c + x1 s). */
 	void (*rope)(int half, const float *cosine, const float *sine, float *x);
 	void (*scale)(int n, float f, const float *x, float *out);
+
+	void (*axpy)(int n, float f, const float *x, float *y);  /* y += f x */
+	float (*dot)(int n, const float *x, const float *y);     /* summed in float by lanes, then in double */
+
+	/* The way back.  d *= gelu'(x + bias), silu'(x + bias); bias NULL: 0. */
+	void (*gelu_back)(int n, const float *x, const float *bias, float *d);
+	void (*silu_back)(int n, const float *x, const float *bias, float *d);
+	/* dx += what dy says of norm's x; if p is given: p += dy, q += dy (x - mean) rstd. */
+	void (*norm_back)(int n, const float *x, const float *w, const float *scale, const float *dy, float *dx,
+			  float *p, float *q);
 	const struct kern_image *image;         /* what networks over images need besides */
 };
 

@@ -97,6 +97,11 @@ const struct kern kern_avx512 = {
 	.gate_add = kern_gate_add,
 	.rope = kern_rope,
 	.scale = kern_scale,
+	.axpy = kern_axpy,
+	.dot = kern_dot,
+	.gelu_back = kern_gelu_back,
+	.silu_back = kern_silu_back,
+	.norm_back = kern_norm_back,
 	.image = &kern_image,
 };
 #else

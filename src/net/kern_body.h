@@ -151,6 +151,32 @@ kern_scale(int n, float f, const float *x, float *out)
 }
 
 KERN_FN void
+kern_axpy(int n, float f, const float *x, float *y)
+{
+	int i = 0;
+
+	for (; i + VW <= n; i += VW)
+		STORE(y + i, LOAD(y + i) + f * LOAD(x + i));
+	for (; i < n; i++)
+		y[i] += f * x[i];
+}
+
+KERN_FN float
+kern_dot(int n, const float *x, const float *y)
+{
+	vf s = SPLAT(0.f);
+	double sum;
+	int i = 0;
+
+	for (; i + VW <= n; i += VW)
+		s += LOAD(x + i) * LOAD(y + i);
+	V_SUM(sum, s);
+	for (; i < n; i++)
+		sum += (double)x[i] * (double)y[i];
+	return (float)sum;
+}
+
+KERN_FN void
 kern_rope(int half, const float *cosine, const float *sine, float *x)
 {
 	float *y = x + half;
@@ -206,6 +232,94 @@ kern_norm(int n, const float *x, const float *w, const float *shift, const float
 	}
 	for (; i < n; i++)
 		out[i] = (x[i] - mean) * rstd * w[i] * (1.f + (scale ? scale[i] : 0)) + (shift ? shift[i] : 0);
+}
+
+/* With s = 1 / (1 + exp(-2u)): gelu' = s + 2 x u' s (1 - s), where 1 - s = exp(-2u) s keeps its digits. */
+KERN void
+gelu_back_vec(const float *x, const float *bias, float *d)
+{
+	vf v = LOAD(x) + LOAD(bias), q = v * v, e;
+	vf u = v * (GELU_INNER + GELU_INNER * 0.044715f * q);
+
+	V_EXP(e, -2.f * u);
+	vf s = 1.f / (1.f + e);
+	vf slope = GELU_INNER + 3.f * GELU_INNER * 0.044715f * q;
+	STORE(d, LOAD(d) * (s + 2.f * v * slope * s * (e * s)));
+}
+
+KERN void
+silu_back_vec(const float *x, const float *bias, float *d)
+{
+	vf v = LOAD(x) + LOAD(bias), e;
+
+	V_EXP(e, -v);
+	vf s = 1.f / (1.f + e);
+	STORE(d, LOAD(d) * (s + v * s * (e * s)));
+}
+
+/* A function that changes d by (x, bias) from its vector step. */
+#define BIASED_BACK(name, step) \
+	KERN_FN void \
+	name(int n, const float *x, const float *bias, float *d) \
+	{ \
+		float zero[VW] = { 0 }, xt[VW], bt[VW], dt[VW]; \
+		int i = 0; \
+		for (; i + VW <= n; i += VW) \
+			step(x + i, bias ? bias + i : zero, d + i); \
+		if (i < n) { \
+			TAIL_COPY(xt, x); \
+			TAIL_COPY(bt, bias); \
+			TAIL_COPY(dt, d); \
+			step(xt, bt, dt); \
+			memcpy(d + i, dt, (size_t)(n - i) * sizeof *d); \
+		} \
+	}
+
+BIASED_BACK(kern_gelu_back, gelu_back_vec)
+BIASED_BACK(kern_silu_back, silu_back_vec)
+
+/* With g = dy w (1 + scale) and h = (x - mean) rstd: dx += rstd (g - mean(g) - h mean(g h)). */
+KERN_FN void
+kern_norm_back(int n, const float *x, const float *w, const float *scale, const float *dy, float *dx, float *p,
+	       float *q)
+{
+	float mean, rstd, zero[VW] = { 0 };
+	vf s1 = SPLAT(0.f), s2 = SPLAT(0.f);
+	double m1, m2;
+	int i = 0;
+
+	moments(n, x, &mean, &rstd);
+	for (; i + VW <= n; i += VW) {
+		vf d = LOAD(dy + i), h = (LOAD(x + i) - mean) * rstd;
+		vf g = d * LOAD(w + i) * (1.f + LOAD(scale ? scale + i : zero));
+		s1 += g;
+		s2 += g * h;
+		if (p) {
+			STORE(p + i, LOAD(p + i) + d);
+			STORE(q + i, LOAD(q + i) + d * h);
+		}
+	}
+	V_SUM(m1, s1);
+	V_SUM(m2, s2);
+	for (; i < n; i++) {
+		float h = (x[i] - mean) * rstd, g = dy[i] * w[i] * (1.f + (scale ? scale[i] : 0));
+		m1 += (double)g;
+		m2 += (double)(g * h);
+		if (p) {
+			p[i] += dy[i];
+			q[i] += dy[i] * h;
+		}
+	}
+	float a = (float)(m1 / n), b = (float)(m2 / n);
+	for (i = 0; i + VW <= n; i += VW) {
+		vf h = (LOAD(x + i) - mean) * rstd;
+		vf g = LOAD(dy + i) * LOAD(w + i) * (1.f + LOAD(scale ? scale + i : zero));
+		STORE(dx + i, LOAD(dx + i) + rstd * (g - a - h * b));
+	}
+	for (; i < n; i++) {
+		float h = (x[i] - mean) * rstd, g = dy[i] * w[i] * (1.f + (scale ? scale[i] : 0));
+		dx[i] += rstd * (g - a - h * b);
+	}
 }
 
 KERN_FN float

@@ -6,8 +6,10 @@ libpsiview_a_SOURCES += \
 	src/net/back_ends.c \
 	src/net/back_group.c \
 	src/net/back_head.c \
+	src/net/back_gate.c \
 	src/net/back_kernel.c \
 	src/net/back_linear.c \
+	src/net/back_norm.c \
 	src/net/back_outer.c \
 	src/net/classifier.h src/net/classifier.c \
 	src/net/conv.h \

@@ -106,15 +106,30 @@ rotate(const struct linear *l, int row, int j0, int j1, float *out)
 		l->kern->rope(half, cosine, sine, out + (j - j0));
 }
 
+/* x + bias of a row in place, with some of it dropped. */
+static void
+drop_row(const struct linear *l, int sample, int row, int j0, int n, float *tile)
+{
+	l->kern->add(n, tile, l->bias ? l->bias + j0 : NULL, tile);
+	if (l->merged)
+		dropout_apply(&l->drop, l->in_first + row, 0, j0, n, tile);
+	else
+		dropout_apply(&l->drop, l->in_first + sample, row, j0, n, tile);
+}
+
 /* after(): columns j0..j1 of one row, from the tile to where it belongs. */
 static void
-finish_row(const struct linear *l, int sample, int row, int j0, int j1, const float *tile)
+finish_row(const struct linear *l, int sample, int row, int j0, int j1, float *tile)
 {
 	const struct kern *kern = l->kern;
 	float *out = l->out + (size_t)sample * l->step_out + (size_t)row * l->ldout + j0;
 	const float *bias = l->bias ? l->bias + j0 : NULL, *mod = modulation(l, sample, row);
 	int n = j1 - j0;
 
+	if (l->drop.limit) {
+		drop_row(l, sample, row, j0, n, tile);
+		bias = NULL;
+	}
 	switch (l->after) {
 	case AFTER_GELU:
 		kern->gelu(n, tile, bias, out);
@@ -225,6 +240,8 @@ op_linear(struct exec *x, const struct net_op *op, struct error *e)
 		l.cosine = x->cosine + (size_t)x->row0 * (size_t)x->half;
 		l.sine = x->sine + (size_t)x->row0 * (size_t)x->half;
 	}
+	l.drop = dropout_of(x, op);
+	l.in_first = x->in_first;
 	l.scratch = x->scratch;
 	l.scratch_floats = x->scratch_floats;
 	return linear_run(&l, x->pool, x->prio, x->cancel);

@@ -158,6 +158,20 @@ plain(const struct tensor *t)
 	return t->dtype == DT_F32 && tensor_contiguous(t) && (uintptr_t)t->data % sizeof(float) == 0;
 }
 
+const float *
+weights_plain(const struct weights *w, int par)
+{
+	struct tensor t = *w->tensor[par];
+
+	if (w->net->par[par].transposed) {
+		t.dim[0] = w->tensor[par]->dim[1];
+		t.dim[1] = w->tensor[par]->dim[0];
+		t.stride[0] = w->tensor[par]->stride[1];
+		t.stride[1] = w->tensor[par]->stride[0];
+	}
+	return plain(&t) ? (const float *)(const void *)t.data : NULL;
+}
+
 void
 weights_row(const struct weights *w, int par, int64_t row, float *out)
 {

@@ -34,6 +34,8 @@ enum status weights_conv(struct weights *w, int par, bool winograd, struct pool 
  * inputs.  in_out: the matrix is [in, out].  A 3x3 convolution: nine of them,
  * one for each tap, gemm_packed_floats apart. */
 enum status weights_back(struct weights *w, int par, bool in_out, struct gemm_b *out, struct error *e);
+/* The values of a parameter in the order of the table, if they lie there as floats; else NULL. */
+const float *weights_plain(const struct weights *w, int par);
 /* Row `row` of a matrix, straight from the file.  Any thread. */
 void weights_row(const struct weights *w, int par, int64_t row, float *out);
 
