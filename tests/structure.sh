@@ -31,7 +31,7 @@ src/ckpt    base/ ckpt/
 src/text    base/ text/
 src/net     base/ ckpt/ net/ psi/alpha.h
 src/psi     base/ net/ psi/
-src/train   base/ ckpt/ text/ net/ psi/ train/
+src/train   base/ ckpt/ text/ net/ psi/ train/ models/registry.h
 src/run     base/ ckpt/ text/ net/ psi/ train/ run/ models/registry.h models/classifier.h
 models      base/ ckpt/ net/ psi/alpha.h models/
 ui          base/ run/ psi/ text/ ckpt/ckpt.h ui/

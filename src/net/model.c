@@ -90,6 +90,13 @@ net_model_new(struct net *net, const struct tensor *t, int n, const char *what, 
 	return ST_OK;
 }
 
+void
+net_model_background(struct model *m)
+{
+	m->background = true;
+	net_run_priority(net_model_run(m), POOL_TRAIN);
+}
+
 struct net_run *
 net_model_run(struct model *m)
 {

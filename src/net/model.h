@@ -27,6 +27,7 @@ struct model {
 	struct alpha alpha;
 	bool timed;                  /* false: sigma is always 0 */
 	bool has_raw_and_ema;        /* whether weight sets 0 (EMA) and 1 (raw) differ */
+	bool background;             /* its loops give way to those of other models (POOL_TRAIN) */
 	int weights;                 /* identifies the weight set: part of every feature key */
 	struct classifier *guide;      /* borrowed; what guides this model besides, NULL: nothing */
 

@@ -14,6 +14,9 @@
 enum status net_model_new(struct net *net, const struct tensor *t, int n, const char *what, const struct kern *kern,
 			  struct pool *pool, bool keep, struct model **out, struct error *e);
 
+/* From now on its loops run at POOL_TRAIN. */
+void net_model_background(struct model *m);
+
 struct net_run *net_model_run(struct model *m);
 const struct net *net_model_net(const struct model *m);
 

@@ -316,7 +316,7 @@ settle(struct work *w, int sample, int n, bool only_p, struct error *e)
 		if (st != ST_OK)
 			break;
 		struct pool *pool = (size_t)m * (size_t)w->m->V >= POOL_WORTH ? w->m->pool : NULL;
-		st = pool_run(pool, POOL_SAMPLE, m, settle_item, w, w->cancel);
+		st = pool_run(pool, w->m->background ? POOL_TRAIN : POOL_SAMPLE, m, settle_item, w, w->cancel);
 		int bad = atomic_load(&w->bad);
 		if (st == ST_OK && bad)
 			st = error_set(e, ST_NUMERIC,

@@ -16,4 +16,5 @@ libpsiview_a_SOURCES += \
 	src/train/stepper.h src/train/stepper_private.h src/train/stepper.c src/train/stepper_batch.c \
 	src/train/stepper_loss.c src/train/stepper_valid.c src/train/stepper_teacher.c \
 	src/train/time.h src/train/time.c \
-	src/train/trainer.h
+	src/train/trainer.h src/train/trainer_private.h src/train/trainer.c src/train/trainer_run.c \
+	src/train/trainer_note.c src/train/trainer_show.c

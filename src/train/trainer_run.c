@@ -1,0 +1,370 @@
+/*
+ * trainer_run.c: the trainer's thread: from a job, or the checkpoint of one, to
+ * the last step.  What others asked for is done between two steps.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "train/trainer_private.h"
+
+static bool
+writes(const struct trainer *t)
+{
+	return !t->setup.reduce || t->setup.reduce->rank == 0;
+}
+
+/* ---- opening ---- */
+
+/* The job of a checkpoint, as far as this setup changes it. */
+static enum status
+resume_job(struct trainer *t, struct error *e)
+{
+	enum status st = state_load(t->out, &t->job, &t->state, e);
+
+	if (st != ST_OK)
+		return st;
+	if (t->data && strlen(t->data) >= sizeof t->job.path)
+		return error_set(e, ST_USAGE, "%.40s...: a path of this length cannot be kept", t->data);
+	if (t->data)
+		strcpy(t->job.path, t->data);
+	if (t->setup.steps > 0)
+		t->job.adam.steps = t->setup.steps;
+	return ST_OK;
+}
+
+static enum status
+open_all(struct trainer *t, struct error *e)
+{
+	enum status st = t->setup.resume ? resume_job(t, e) : ST_OK;
+
+	if (st == ST_OK)
+		st = job_check(&t->job, e);
+	if (st == ST_OK)
+		st = source_open(&t->job, &t->cancel, &t->source, e);
+	if (st == ST_OK && !t->state)
+		st = state_new(&t->job, &t->state, e);
+	if (st != ST_OK)
+		return st;
+	const struct net *net = t->state->net;
+	struct source_info d = source_info(t->source);
+	if (net->L != d.L || net->V != d.V)
+		return error_set(e, ST_USAGE,
+			"the data makes %d tokens of %d kinds; the checkpoint's network has %d of %d", d.L, d.V, net->L,
+			net->V);
+	struct stepper_setup s = { .job = &t->job, .source = t->source, .state = t->state, .pool = t->pool,
+		.reduce = t->setup.reduce };
+	st = stepper_new(&s, &t->stepper, e);
+	return st == ST_OK && writes(t) ? note_open(t, e) : st;
+}
+
+static enum status
+begin(struct trainer *t, struct error *e)
+{
+	enum status st = open_all(t, e);
+
+	pthread_mutex_lock(&t->lock);
+	t->shown.job = t->job;
+	if (st == ST_OK) {
+		t->tokenizer = source_tokenizer(t->source);
+		t->shown.source = source_info(t->source);
+		t->shown.plan = stepper_plan(t->stepper);
+		t->shown.parameters = net_parameters(t->state->net);
+		t->shown.best = t->state->best;
+		t->shown.best_step = t->state->best_step;
+		t->shown.last.step = t->state->step;
+		t->shown.saved_step = t->setup.resume ? t->state->step : -1;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return st;
+}
+
+/* ---- validation, checkpoints, samples ---- */
+
+/* What could not be done is said, and the run goes on. */
+static void
+complain(struct trainer *t, const char *what, const struct error *e)
+{
+	trainer_trouble(t, e);
+	note_event(t, what, "error", e->msg);
+}
+
+static void
+keep_best(struct trainer *t)
+{
+	struct error e = { 0 };
+
+	if (!writes(t))
+		return;
+	trainer_phase(t, TRAINER_SAVING);
+	if (state_export(t->state, &t->job, t->source, DT_F32, t->best, &e) != ST_OK)
+		complain(t, "best failed", &e);
+	else
+		note_event(t, "best", "path", t->best);
+}
+
+static enum status
+validate(struct trainer *t, struct error *e)
+{
+	struct bound_numbers b;
+
+	trainer_phase(t, TRAINER_VALIDATING);
+	enum status st = stepper_valid(t->stepper, false, &b, &t->cancel, e);
+	if (st != ST_OK)
+		return st;
+	bool best = b.nats < t->state->best;
+	if (best) {
+		t->state->best = b.nats;
+		t->state->best_step = t->state->step;
+	}
+	pthread_mutex_lock(&t->lock);
+	t->shown.bound = b;
+	t->shown.bound_step = t->state->step;
+	t->shown.best = t->state->best;
+	t->shown.best_step = t->state->best_step;
+	points_bound(&t->points, t->state->step, b.nats);
+	pthread_mutex_unlock(&t->lock);
+	note_bound(t, &b);
+	if (best)
+		keep_best(t);
+	return ST_OK;
+}
+
+/* Samples of the average, for those who watch; a failure is no more than said. */
+static void
+sample(struct trainer *t)
+{
+	struct sample_set set;
+	struct error e = { 0 };
+
+	if (t->job.show_samples < 1 || t->job.goal == JOB_CLASSIFIER || !writes(t))
+		return;
+	trainer_phase(t, TRAINER_SAMPLING);
+	enum status st = show_samples(t, &set, &e);
+	if (st == ST_CANCELLED)
+		return;
+	if (st != ST_OK) {
+		complain(t, "samples failed", &e);
+		return;
+	}
+	note_samples(t, &set);
+	pthread_mutex_lock(&t->lock);
+	sets_add(&t->sets, set.step, set.S, set.L, set.tok);
+	t->shown.n_samples = t->sets.n;
+	pthread_mutex_unlock(&t->lock);
+}
+
+static enum status
+save(struct trainer *t, struct error *e)
+{
+	if (!writes(t))
+		return ST_OK;
+	trainer_phase(t, TRAINER_SAVING);
+	enum status st = state_save(t->state, &t->job, t->source, t->out, e);
+	if (st != ST_OK) {
+		complain(t, "save failed", e);
+		return st;
+	}
+	pthread_mutex_lock(&t->lock);
+	t->shown.saved_step = t->state->step;
+	pthread_mutex_unlock(&t->lock);
+	trainer_trouble(t, NULL);
+	note_event(t, "save", "path", t->out);
+	return ST_OK;
+}
+
+/* ---- between two steps ---- */
+
+static void
+take_snapshot(struct trainer *t)
+{
+	struct trainer_snapshot s = { 0 };
+	struct error e = { 0 };
+	enum status st = snapshot_make(t, &s, &e);
+
+	pthread_mutex_lock(&t->lock);
+	struct trainer_snapshot old = t->taken;
+	t->taken = s;
+	t->has_taken = st == ST_OK;
+	pthread_mutex_unlock(&t->lock);
+	trainer_snapshot_done(&old);
+	if (st != ST_OK)
+		trainer_trouble(t, &e);
+	trainer_notify(t);
+}
+
+/* Do what was asked for; with the lock held on entry and exit.  false: nothing. */
+static bool
+serve_one(struct trainer *t)
+{
+	struct error e;
+	bool snapshot = t->snapshot, saving = t->save;
+
+	if (!snapshot && !saving)
+		return false;
+	t->snapshot = t->save = false;
+	pthread_mutex_unlock(&t->lock);
+	if (snapshot)
+		take_snapshot(t);
+	if (saving && t->shown.saved_step != t->state->step)
+		save(t, &e);
+	pthread_mutex_lock(&t->lock);
+	return true;
+}
+
+/* Serve, wait while paused; false: the run is to end. */
+static bool
+go_on(struct trainer *t)
+{
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop && !t->quit && (serve_one(t) || t->pause)) {
+		if (!t->pause || t->stop || t->quit || t->snapshot || t->save)
+			continue;
+		if (t->shown.phase != TRAINER_PAUSED) {
+			pthread_mutex_unlock(&t->lock);
+			trainer_phase(t, TRAINER_PAUSED);
+			pthread_mutex_lock(&t->lock);
+			continue;
+		}
+		pthread_cond_wait(&t->change, &t->lock);
+	}
+	double ends = t->stop || t->quit;
+	pthread_mutex_unlock(&t->lock);
+	/* processes end together */
+	if (t->setup.reduce && t->setup.reduce->doubles &&
+	    t->setup.reduce->doubles(t->setup.reduce->arg, &ends, 1, NULL) != ST_OK)
+		return false;
+	if (ends == 0)
+		trainer_phase(t, TRAINER_RUNNING);
+	return ends == 0;
+}
+
+static void
+show_step(struct trainer *t, const struct step_numbers *n)
+{
+	int64_t left = t->job.adam.steps - n->step;
+	struct trainer_point p = { .step = n->step, .loss = n->loss, .bound = NAN, .lr = n->lr,
+		.grad_norm = n->grad_norm };
+
+	t->step_seconds += (n->seconds - t->step_seconds) * (t->step_seconds > 0 ? 1. / 16 : 1);
+	p.tokens_per_second = n->tokens / fmax(t->step_seconds, 1e-9);
+	pthread_mutex_lock(&t->lock);
+	t->shown.last = *n;
+	t->shown.tokens_per_second = p.tokens_per_second;
+	t->shown.eta = t->step_seconds * (double)left;
+	points_add(&t->points, &p);
+	pthread_mutex_unlock(&t->lock);
+	note_step(t, n);
+	trainer_notify(t);
+}
+
+static bool
+due(int64_t step, int64_t every)
+{
+	return every > 0 && step % every == 0;
+}
+
+/* After a step: what it is time for. */
+static enum status
+care(struct trainer *t, struct error *e)
+{
+	int64_t step = t->state->step;
+	struct error trouble;
+	enum status st = ST_OK;
+
+	if (due(step, t->job.valid_every))
+		st = validate(t, e);
+	if (st == ST_OK && due(step, t->job.save_every)) {
+		save(t, &trouble); /* tried again at the next checkpoint */
+		sample(t);
+	}
+	return st;
+}
+
+static enum status
+steps(struct trainer *t, struct error *e)
+{
+	struct step_numbers n;
+	enum status st = ST_OK;
+
+	while (st == ST_OK && t->state->step < t->job.adam.steps && go_on(t)) {
+		st = stepper_run(t->stepper, &n, t->setup.reduce ? NULL : &t->cancel, e);
+		if (st == ST_OK) {
+			show_step(t, &n);
+			st = care(t, e);
+		}
+		if (st == ST_CANCELLED)
+			st = ST_OK; /* go_on knows why */
+	}
+	return st;
+}
+
+/* All steps are done: the last bound, checkpoint and samples, unless they are there. */
+static enum status
+finish(struct trainer *t, struct error *e)
+{
+	enum status st = ST_OK;
+	int64_t step = t->state->step;
+
+	if (t->shown.bound_step != step)
+		st = validate(t, e);
+	if (st == ST_CANCELLED)
+		st = ST_OK;
+	if (st == ST_OK && t->shown.saved_step != step)
+		st = save(t, e);
+	if (st == ST_OK && (t->sets.n == 0 || t->sets.at[t->sets.n - 1].step != step))
+		sample(t);
+	return st;
+}
+
+/* And not only to go away. */
+static bool
+asked_to_stop(struct trainer *t)
+{
+	pthread_mutex_lock(&t->lock);
+	bool stop = t->stop;
+	pthread_mutex_unlock(&t->lock);
+	return stop;
+}
+
+static enum trainer_phase
+train(struct trainer *t, struct error *e)
+{
+	enum status st = begin(t, e);
+
+	if (st == ST_OK)
+		st = steps(t, e);
+	if (st == ST_CANCELLED)
+		return TRAINER_STOPPED;
+	if (st == ST_OK && t->state->step >= t->job.adam.steps)
+		return finish(t, e) == ST_OK ? TRAINER_DONE : TRAINER_FAILED;
+	if (st == ST_OK && asked_to_stop(t) && t->shown.saved_step != t->state->step)
+		st = save(t, e);
+	return st == ST_OK ? TRAINER_STOPPED : TRAINER_FAILED;
+}
+
+void *
+trainer_main(void *arg)
+{
+	struct trainer *t = arg;
+	struct error e = { 0 };
+	enum trainer_phase end = train(t, &e);
+
+	if (end == TRAINER_FAILED) {
+		trainer_trouble(t, &e);
+		note_event(t, "failed", "error", e.msg);
+	} else {
+		note_event(t, trainer_phase_name(end), NULL, NULL);
+	}
+	trainer_phase(t, end);
+	/* The average can still be asked for; what was saved stays as it is. */
+	pthread_mutex_lock(&t->lock);
+	while (!t->quit) {
+		t->save = false;
+		if (!t->stepper || !serve_one(t))
+			pthread_cond_wait(&t->change, &t->lock);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return NULL;
+}
