@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "run/classes.h"
 #include "run/export.h"
 #include "run/info.h"
 #include "run/open.h"
@@ -21,7 +20,10 @@
 #include "run/sample.h"
 #include "run/score.h"
 #include "run/settings.h"
+#include "run/sweep.h"
 #include "run/verify.h"
+#include "run/wire.h"
+#include "run/wire_sweep.h"
 #include "ui/app.h"
 #include "ui/term.h"
 
@@ -76,64 +78,16 @@ run_help(const struct settings *s)
 	return print_page(option_help(sub));
 }
 
-/* ---- opening ---- */
-
-static struct open_setup
-open_setup_for(const struct settings *s)
-{
-	struct open_setup setup = { .path = s->file, .tokenizer = settings_text(s, OPT_TOKENIZER),
-		.threads = (int)settings_int(s, OPT_THREADS, 0), .classifier = settings_text(s, OPT_CLASSIFIER) };
-
-	settings_override(s, &setup.override);
-	return setup;
-}
-
-static enum status
-open_for(const struct settings *s, struct opened **o, struct error *e)
-{
-	struct open_setup setup = open_setup_for(s);
-
-	return open_run(&setup, o, e);
-}
-
-static bool
-holds_pictures(const struct opened *o)
-{
-	return (o->ckpt->config.backbone == BACKBONE_UNET || strncmp(o->ckpt->config.modality, "image", 5) == 0) &&
-	       picture_side(o->ema->L) > 0;
-}
-
-/* The recipe of the settings over what suits the model, checked. */
+/* The recipe of the settings, checked. */
 static enum status
 recipe_for(const struct settings *s, const struct opened *o, struct recipe *r, struct error *e)
 {
-	char hash[80], own[65];
-	const char *line = settings_text(s, OPT_RECIPE);
-	const char *class = settings_text(s, OPT_CLASS);
+	enum status st = wire_recipe(s, o, NULL, r, e);
 
-	recipe_default(o->ema, holds_pictures(o), r);
-	enum status st = settings_recipe(s, r, e);
-	if (st == ST_OK && class)
-		st = class_set(r, &o->ckpt->config, class, e);
 	if (st == ST_OK)
 		st = recipe_check(r, open_model(o, r->raw), e);
-	if (st != ST_OK || !line || !recipe_line_value(line, "ckpt", hash, sizeof hash))
-		return st;
-	if (ckpt_hash(o->ckpt, o->ckpt->n_ema > 0 && !r->raw, own, NULL) == ST_OK && strcmp(own, hash) != 0)
+	if (st == ST_OK && wire_foreign_recipe(s, o, r))
 		fprintf(stderr, "psiview: warning: the recipe was made with another checkpoint\n");
-	return ST_OK;
-}
-
-static enum status
-clamps_for(const struct settings *s, const struct opened *o, struct edit **edit, int *n, struct error *e)
-{
-	enum status st = ST_OK;
-
-	*edit = NULL;
-	*n = 0;
-	for (size_t i = 0; i < s->n && st == ST_OK; i++)
-		if (s->set[i].option == OPT_CLAMP)
-			st = sample_clamp(s->set[i].value, o->tok, o->ema->L, edit, n, e);
 	return st;
 }
 
@@ -159,6 +113,19 @@ catch_signals(void)
 		if (which[i] == SIGHUP && old.sa_handler == SIG_IGN) /* nohup */
 			sigaction(which[i], &old, NULL);
 	}
+}
+
+/* The status of a run that catch_signals was called for. */
+static int
+end_of_run(enum status st, const struct error *e)
+{
+	if (interrupted) {
+		signal(interrupted, SIG_DFL);
+		raise(interrupted);
+	}
+	if (st == ST_CANCELLED) /* the reader of our pipe has gone, and knows it */
+		return ST_FAIL;
+	return st == ST_OK ? 0 : fail(st, e);
 }
 
 static void
@@ -188,35 +155,12 @@ show_summary(const struct sample_summary *s, int width)
 			(double)s->rows / n);
 }
 
-/* Where samples go that are neither text nor JSON lines; NULL: those. */
-static enum status
-sink_for(const struct settings *s, const struct opened *o, const struct sample_setup *setup, enum sink_format format,
-         struct sink **out, struct error *e)
-{
-	struct recipe all = setup->recipe;
-	char hash[65];
-	struct sink_setup k = { .format = format, .path = settings_text(s, OPT_OUTPUT), .out = setup->out, .hash = hash,
-		.recipe = &all, .L = o->ema->L, .columns = (int)settings_int(s, OPT_COLUMNS, 0),
-			.zoom = (int)settings_int(s, OPT_ZOOM, 1),
-		.gap = (int)settings_int(s, OPT_GAP, 1) };
-	enum status st = ST_OK;
-
-	*out = NULL;
-	if (format <= SINK_JSONL)
-		return ST_OK;
-	all.samples = setup->count;
-	if (all.label == LABEL_ROWS && k.columns == 0 && o->ema->classes < setup->count)
-		k.columns = o->ema->classes; /* a class is a column */
-	st = ckpt_hash(o->ckpt, o->ckpt->n_ema > 0 && !all.raw, hash, e);
-	return st == ST_OK ? sink_new(&k, out, e) : st;
-}
-
 static enum status
 sample(const struct settings *s, const struct opened *o, enum sink_format format, struct outfile *out, struct error *e)
 {
 	struct sample_summary sum = { 0 };
 	struct edit *clamp = NULL;
-	bool tty = isatty(STDERR_FILENO), pictures = holds_pictures(o);
+	bool tty = isatty(STDERR_FILENO), pictures = wire_pictures(o);
 	int width = 0;
 	struct sample_setup setup = { .o = o, .batch = (int)settings_int(s, OPT_BATCH, 0), .text = !pictures,
 		.out = out,
@@ -226,12 +170,12 @@ sample(const struct settings *s, const struct opened *o, enum sink_format format
 	if (st == ST_OK)
 		st = recipe_for(s, o, &setup.recipe, e);
 	if (st == ST_OK)
-		st = clamps_for(s, o, &clamp, &setup.n_clamp, e);
+		st = wire_clamps(s, o, &clamp, &setup.n_clamp, e);
 	setup.clamp = clamp;
 	setup.count = (int)settings_int(s, OPT_COUNT_N, st == ST_OK ? setup.recipe.samples : 1);
 	setup.jsonl = format == SINK_JSONL;
 	if (st == ST_OK)
-		st = sink_for(s, o, &setup, format, &setup.sink, e);
+		st = wire_sink(s, o, &setup.recipe, setup.count, format, out, &setup.sink, e);
 	if (st == ST_OK)
 		st = sample_run(&setup, &sum, e);
 	if (tty && sum.seconds > 0)
@@ -257,7 +201,7 @@ run_sample(const struct settings *s)
 		st = outfile_open(path, &out, &e);
 	catch_signals();
 	if (st == ST_OK)
-		st = open_for(s, &o, &e);
+		st = wire_open(s, &o, &e);
 	if (st == ST_OK)
 		st = sample(s, o, format, out, &e);
 	open_done(o);
@@ -265,13 +209,43 @@ run_sample(const struct settings *s)
 		st = outfile_commit(out, &e);
 	else
 		outfile_abort(out);
-	if (interrupted) {
-		signal(interrupted, SIG_DFL);
-		raise(interrupted);
-	}
-	if (st == ST_CANCELLED) /* the reader of our pipe has gone, and knows it */
+	return end_of_run(st, &e);
+}
+
+/* ---- sweep ---- */
+
+static void
+show_sweep(void *arg, const struct sweep_progress *p)
+{
+	char line[120], eta[32] = "";
+	int *width = arg;
+
+	if (p->eta >= 0)
+		snprintf(eta, sizeof eta, "  %d:%02d left", (int)p->eta / 60, (int)p->eta % 60);
+	int n = snprintf(line, sizeof line, "run %d of %d  cell %d seed %d  sample %d-%d of %d  step %d/%d%s",
+		p->run + 1, p->runs, p->cell + 1, p->seed + 1, p->walk.first + 1, p->walk.first + p->walk.samples,
+		p->walk.total, p->walk.step, p->walk.steps, eta);
+	fprintf(stderr, "\r%s%*s", line, *width > n ? *width - n : 0, "");
+	fflush(stderr);
+	*width = n;
+}
+
+static int
+run_sweep(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	bool tty = isatty(STDERR_FILENO);
+	char *table = NULL;
+	int width = 0;
+
+	catch_signals();
+	enum status st = wire_sweep(s, tty ? show_sweep : NULL, &width, &interrupted, &table, &e);
+	if (tty)
+		fprintf(stderr, "\r%*s\r", width, "");
+	/* after an error too: what was done until then */
+	if (table && print_page(table) != 0 && st == ST_OK)
 		return ST_FAIL;
-	return st == ST_OK ? 0 : fail(st, &e);
+	return end_of_run(st, &e);
 }
 
 /* ---- the screen ---- */
@@ -285,7 +259,7 @@ show(const struct settings *s, const struct opened *o, struct sampler *sampler, 
 	struct app_setup setup = { .ckpt = o->ckpt, .model = o->ema, .model_raw = o->raw, .tok = o->tok,
 		.sampler = sampler,
 		.recipe = *r, .name = slash && slash[1] ? slash + 1 : o->path,
-		.side = holds_pictures(o) ? picture_side(o->ema->L) : 0, .layout = o->ckpt->layout,
+		.side = wire_pictures(o) ? picture_side(o->ema->L) : 0, .layout = o->ckpt->layout,
 		.tok_note = o->tok_note };
 	struct term_options t = { .no_probe = settings_flag(s, OPT_NO_PROBE), .plain = settings_flag(s, OPT_PLAIN),
 		.mouse = settings_flag(s, OPT_MOUSE), .theme = theme ? theme : "auto",
@@ -293,7 +267,7 @@ show(const struct settings *s, const struct opened *o, struct sampler *sampler, 
 		.record = settings_text(s, OPT_RECORD), .play = settings_text(s, OPT_PLAY) };
 	struct edit *clamp;
 	struct app *app = NULL;
-	enum status st = clamps_for(s, o, &clamp, &setup.n_clamp, e);
+	enum status st = wire_clamps(s, o, &clamp, &setup.n_clamp, e);
 	int rc;
 
 	setup.clamp = clamp;
@@ -313,12 +287,12 @@ run_view(const struct settings *s)
 	struct sampler *sampler = NULL;
 	struct opened *o = NULL;
 	struct recipe r;
-	int rc = (int)open_for(s, &o, &e);
+	int rc = (int)wire_open(s, &o, &e);
 
 	if (rc == 0)
 		rc = (int)recipe_for(s, o, &r, &e);
 	if (rc == 0) {
-		r.samples = setup.samples = (int)settings_int(s, OPT_COUNT_N, holds_pictures(o) ? PICTURES : 1);
+		r.samples = setup.samples = (int)settings_int(s, OPT_COUNT_N, wire_pictures(o) ? PICTURES : 1);
 		setup.ema = o->ema;
 		setup.raw = o->raw;
 		sampler = sampler_new(&setup, &e);
@@ -348,7 +322,7 @@ static int
 run_info(const struct settings *s)
 {
 	struct error e = { .code = ST_OK };
-	struct open_setup setup = open_setup_for(s);
+	struct open_setup setup = wire_setup(s);
 	struct opened *o = NULL;
 	enum status st = need_file(s, &e);
 
@@ -369,7 +343,7 @@ static int
 run_verify(const struct settings *s)
 {
 	struct error e = { .code = ST_OK };
-	struct open_setup setup = open_setup_for(s);
+	struct open_setup setup = wire_setup(s);
 	struct pool *pool = NULL;
 	enum status st = need_file(s, &e);
 
@@ -387,7 +361,7 @@ static int
 run_export(const struct settings *s)
 {
 	struct error e = { .code = ST_OK };
-	struct open_setup setup = open_setup_for(s);
+	struct open_setup setup = wire_setup(s);
 	struct export_options eo;
 	const char *out = settings_text(s, OPT_OUTPUT), *dtype = settings_text(s, OPT_DTYPE);
 	enum status st = need_file(s, &e);
@@ -420,7 +394,7 @@ run_probe(const struct settings *s)
 		st = error_set(&e, ST_USAGE, "which %s? (--%s FILE)", setup.in ? "output" : "input",
 			setup.in ? "out" : "in");
 	if (st == ST_OK)
-		st = open_for(s, &o, &e);
+		st = wire_open(s, &o, &e);
 	if (st == ST_OK) {
 		setup.m = open_model(o, settings_flag(s, OPT_RAW));
 		st = probe_model(&setup, &e);
@@ -442,7 +416,7 @@ run_eval(const struct settings *s)
 	if (st == ST_OK && path && !(in = fopen(path, "rbe")))
 		st = error_set(&e, ST_FAIL, "%s: %s", path, strerror(errno));
 	if (st == ST_OK)
-		st = open_for(s, &o, &e);
+		st = wire_open(s, &o, &e);
 	if (st == ST_OK) {
 		st = score_stream(o, in, (int)settings_int(s, OPT_WHOLE_BATCHES, 0), &score, &e);
 		if (st != ST_OK)
@@ -494,6 +468,8 @@ run(const struct settings *s)
 		return run_verify(s);
 	case SUB_EXPORT:
 		return run_export(s);
+	case SUB_SWEEP:
+		return run_sweep(s);
 	case SUB_HELP:
 	case SUB_COUNT:
 		break;

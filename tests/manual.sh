@@ -14,7 +14,8 @@ report "tables are those of the program (make man-update)" "$scratch/out"
 # --- options: all named ones exist (the tables hold all there are) ---
 "$lists" names options | sort -u >"$scratch/known"
 [ -s "$scratch/known" ] || echo "the program lists no options" >"$scratch/known.bad"
-for page in psiview.1 psiview-differences.7; do
+for page in "$man"/*.[1-9]; do
+	page=${page##*/}
 	grep -oE '(Fl Fl|Op Fl Fl) [a-z0-9-]+' "$man/$page" | awk '{ print $NF }' | sort -u >"$scratch/named"
 	grep -oE -- '(^|[ (\`])--[a-z][a-z0-9-]*' "$man/$page" | grep -oE '[a-z][a-z0-9-]*' | sort -u >>"$scratch/named"
 	sort -u "$scratch/named" | comm -23 - "$scratch/known" >"$scratch/out"
@@ -62,7 +63,9 @@ header='{"tokens":{"dtype":"I32","shape":[1,128],"data_offsets":[0,512]},"t":{"d
 	printf '\0\0\0\0\0\0\xe0\x3f'
 } >inputs.safetensors
 
-sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/s/^\$ //p' "$man/psiview.1" | sed 's/\\e/\\/g; s/\\-/-/g; s/\\&//g' >"$scratch/commands"
+for page in "$man"/*.[1-9]; do
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/s/^\$ //p' "$page" | sed 's/\\e/\\/g; s/\\-/-/g; s/\\&//g'
+done >"$scratch/commands"
 [ -s "$scratch/commands" ] || echo "false # there are no examples" >"$scratch/commands"
 while read -r command; do
 	PATH=$scratch/bin:$PATH bash -o pipefail -c "$command" </dev/null >"$scratch/said" 2>&1

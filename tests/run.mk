@@ -12,3 +12,9 @@ check_PROGRAMS += tests/test_guidance
 tests_test_guidance_SOURCES = tests/test_guidance.c tests/sampler_util.h tests/fake_model.h
 TESTS += tests/test_guidance tests/guide.sh
 EXTRA_DIST += tests/guide.sh
+
+check_PROGRAMS += tests/test_metric tests/test_sweep
+tests_test_metric_SOURCES = tests/test_metric.c
+tests_test_sweep_SOURCES = tests/test_sweep.c
+TESTS += tests/test_metric tests/test_sweep tests/sweep.sh
+EXTRA_DIST += tests/sweep.sh

@@ -9,6 +9,8 @@ libpsiview_a_SOURCES += \
 	src/run/export.h \
 	src/run/features.c \
 	src/run/features.h \
+	src/run/grid.c \
+	src/run/grid.h \
 	src/run/info.c \
 	src/run/info.h \
 	src/run/open.c \
@@ -23,6 +25,8 @@ libpsiview_a_SOURCES += \
 	src/run/probe.h \
 	src/run/probe_in.c \
 	src/run/probe_in.h \
+	src/run/rules.c \
+	src/run/rules.h \
 	src/run/sample.c \
 	src/run/sample.h \
 	src/run/sampler.c \
@@ -37,6 +41,9 @@ libpsiview_a_SOURCES += \
 	src/run/settings.h \
 	src/run/sink.c \
 	src/run/sink.h \
+	src/run/sweep.c \
+	src/run/sweep.h \
+	src/run/sweep_table.c \
 	src/run/tokenizer.c \
 	src/run/tokenizer.h \
 	src/run/trace.c \
@@ -45,6 +52,10 @@ libpsiview_a_SOURCES += \
 	src/run/verify.h \
 	src/run/walk.c \
 	src/run/walk.h \
+	src/run/wire.c \
+	src/run/wire.h \
+	src/run/wire_sweep.c \
+	src/run/wire_sweep.h \
 	src/run/write_gif.c \
 	src/run/write_image.h \
 	src/run/write_npy.c \

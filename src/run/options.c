@@ -19,6 +19,8 @@ const struct subcommand subcommand_list[SUB_COUNT] = {
 	[SUB_VERIFY] = { "verify", "FILE [OPTION...]",
 		"Check a checkpoint: sums, shapes, numbers, reference vectors." },
 	[SUB_EXPORT] = { "export", "FILE -o OUT.safetensors [OPTION...]", "Write an inference-only copy." },
+	[SUB_SWEEP] = { "sweep", "[FILE] --grid KNOB=A,B,... [OPTION...]",
+		"Draw and measure every combination of knobs: psiview-sweep(1)." },
 	[SUB_HELP] = { "help", "[COMMAND]", "Explain a command." },
 };
 
@@ -38,31 +40,33 @@ subcommand_find(const char *name)
 #define PROBE BIT(SUB_PROBE)
 #define EVAL BIT(SUB_EVAL)
 #define EXPORT BIT(SUB_EXPORT)
-#define OPENS (SAMPLE | PROBE | EVAL | EXPORT | BIT(SUB_INFO) | BIT(SUB_VERIFY))
-#define RUNS (SAMPLE | PROBE | EVAL | BIT(SUB_VERIFY))
+#define SWEEP BIT(SUB_SWEEP)
+#define DRAWS (SAMPLE | SWEEP)
+#define OPENS (DRAWS | PROBE | EVAL | EXPORT | BIT(SUB_INFO) | BIT(SUB_VERIFY))
+#define RUNS (DRAWS | PROBE | EVAL | BIT(SUB_VERIFY))
 #define ALL (BIT(SUB_COUNT) - 1)
 
 static const struct option_info fixed[OPT_FIXED] = {
-	[OPT_COUNT_N] = { "count", 'n', OPTION_INT, "N", 1, 1 << 20, SAMPLE, true,
+	[OPT_COUNT_N] = { "count", 'n', OPTION_INT, "N", 1, 1 << 20, DRAWS, true,
 		"number of samples (on the screen: side by side)" },
-	[OPT_PRESET] = { "preset", 'p', OPTION_TEXT, "NAME", 0, 0, SAMPLE, true,
+	[OPT_PRESET] = { "preset", 'p', OPTION_TEXT, "NAME", 0, 0, DRAWS, true,
 		"settings of this name to begin with" },
-	[OPT_RECIPE] = { "recipe", 0, OPTION_TEXT, "LINE", 0, 0, SAMPLE, false,
+	[OPT_RECIPE] = { "recipe", 0, OPTION_TEXT, "LINE", 0, 0, DRAWS, false,
 		"all settings in one line, 'psi kappa=.95 steps=128 ...'" },
-	[OPT_CLAMP] = { "clamp", 0, OPTION_TEXT, "POS:TEXT", 0, 0, SAMPLE, false,
+	[OPT_CLAMP] = { "clamp", 0, OPTION_TEXT, "POS:TEXT", 0, 0, DRAWS, false,
 		"hold TEXT at position POS and following; may be repeated" },
 	[OPT_FORMAT] = { "format", 0, OPTION_CHOICE, "text|jsonl|png|gif|npy|safetensors", 0, 0, SAMPLE, true,
 		"of the output; else as the file's name says" },
-	[OPT_OUTPUT] = { "output", 'o', OPTION_FILE, "FILE", 0, 0, SAMPLE | EXPORT, false,
+	[OPT_OUTPUT] = { "output", 'o', OPTION_FILE, "FILE", 0, 0, DRAWS | EXPORT, false,
 		"write there instead of to standard output" },
-	[OPT_CLASS] = { "class", 0, OPTION_TEXT, "NAME", 0, 0, SAMPLE, true,
+	[OPT_CLASS] = { "class", 0, OPTION_TEXT, "NAME", 0, 0, DRAWS, true,
 		"class: name, number, none, or rows (in turn); as --label" },
 	[OPT_ZOOM] = { "zoom", 0, OPTION_INT, "N", 1, 64, SAMPLE, true, "pictures in files: every pixel N x N" },
 	[OPT_GAP] = { "gap", 0, OPTION_INT, "N", 0, 64, SAMPLE, true,
 		"pictures in files: pixels between two; default: 1" },
 	[OPT_COLUMNS] = { "columns", 0, OPTION_INT, "N", 1, 1 << 20, SAMPLE, true,
 		"pictures in files: so many side by side" },
-	[OPT_BATCH] = { "batch", 0, OPTION_INT, "N", 1, 4096, SAMPLE, true,
+	[OPT_BATCH] = { "batch", 0, OPTION_INT, "N", 1, 4096, DRAWS, true,
 		"samples computed together; changes nothing but the speed" },
 	[OPT_THREADS] = { "threads", 't', OPTION_INT, "N", 1, 1024, RUNS, true,
 		"worker threads; default: one for each processor" },
@@ -78,7 +82,7 @@ static const struct option_info fixed[OPT_FIXED] = {
 	[OPT_JSON] = { "json", 0, OPTION_FLAG, NULL, 0, 0, BIT(SUB_INFO) | EVAL, false, "as JSON" },
 	[OPT_DTYPE] = { "dtype", 0, OPTION_CHOICE, "f32|bf16|f16", 0, 0, EXPORT, false,
 		"type of the exported weights" },
-	[OPT_RAW] = { "raw", 0, OPTION_FLAG, NULL, 0, 0, SAMPLE | PROBE | EXPORT, true,
+	[OPT_RAW] = { "raw", 0, OPTION_FLAG, NULL, 0, 0, DRAWS | PROBE | EXPORT, true,
 		"raw weights instead of averaged (EMA) ones" },
 	[OPT_TOKENIZER] = { "tokenizer", 0, OPTION_FILE, "PATH", 0, 0, OPENS & ~PROBE, true,
 		"tokenizer file or folder" },
@@ -95,7 +99,7 @@ static const struct option_info fixed[OPT_FIXED] = {
 	[OPT_MASK] = { "mask", 0, OPTION_INT, "ID", -1, 1 << 24, OPENS, false, "token of [MASK]; -1: uniform noise" },
 	[OPT_CLASSES] = { "classes", 0, OPTION_INT, "N", 0, 1 << 24, OPENS, false,
 		"number of classes, where the file does not say" },
-	[OPT_CLASSIFIER] = { "classifier", 0, OPTION_FILE, "FILE", 0, 0, SAMPLE, false,
+	[OPT_CLASSIFIER] = { "classifier", 0, OPTION_FILE, "FILE", 0, 0, DRAWS, false,
 		"noisy classifier that guides towards the class (knobs cls, guide)" },
 	[OPT_PLAIN] = { "plain", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true,
 		"one line for each event, for screen readers and logs" },
@@ -113,6 +117,16 @@ static const struct option_info fixed[OPT_FIXED] = {
 		"print the settings as a config file, and exit" },
 	[OPT_HELP] = { "help", 'h', OPTION_FLAG, NULL, 0, 0, ALL, false, "this help" },
 	[OPT_VERSION] = { "version", 'V', OPTION_FLAG, NULL, 0, 0, ALL, false, "the version" },
+	[OPT_GRID] = { "grid", 0, OPTION_TEXT, "KNOB=A,B,...", 0, 0, SWEEP, false,
+		"values of a knob, or of preset; FROM:TO:BY is a range; may be repeated" },
+	[OPT_SEEDS] = { "seeds", 0, OPTION_INT, "N", 1, 100000, SWEEP, false,
+		"so many seeds for each cell, from --seed on; default: 4" },
+	[OPT_ROWS] = { "format", 0, OPTION_CHOICE, "csv|jsonl", 0, 0, SWEEP, false,
+		"of the rows; else as the file's name says" },
+	[OPT_VALID] = { "valid", 0, OPTION_CHOICE, "sudoku4|sudoku6|sudoku9", 0, 0, SWEEP, false,
+		"rules of the samples, where the file does not say" },
+	[OPT_SCORER] = { "scorer", 0, OPTION_FILE, "GPT2", 0, 0, SWEEP, false,
+		"measure generative perplexity by this GPT-2" },
 };
 
 /* The knob that is option number i, NULL: past the end. */
@@ -147,7 +161,7 @@ option_at(int i, struct option_info *out)
 		return;
 	}
 	k = knob_option(i);
-	*out = (struct option_info){ k->name, 0, OPTION_KNOB, "VALUE", k->lo, k->hi, SAMPLE, true, k->help };
+	*out = (struct option_info){ k->name, 0, OPTION_KNOB, "VALUE", k->lo, k->hi, DRAWS, true, k->help };
 	if (k->type == KNOB_INT)
 		out->arg = "N";
 	else if (k->type == KNOB_REAL)
@@ -207,7 +221,7 @@ help_page(FILE *f, enum sub sub)
 	}
 	fputs("\nOptions:\n", f);
 	help_options(f, sub, false);
-	if (SAMPLE & BIT(sub)) {
+	if (DRAWS & BIT(sub)) {
 		fputs("\nKnobs of the sampler:\n", f);
 		help_options(f, sub, true);
 		fputs("\nPresets:\n", f);

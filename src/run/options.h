@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum sub { SUB_VIEW, SUB_SAMPLE, SUB_PROBE, SUB_EVAL, SUB_INFO, SUB_VERIFY, SUB_EXPORT, SUB_HELP, SUB_COUNT };
+enum sub { SUB_VIEW, SUB_SAMPLE, SUB_PROBE, SUB_EVAL, SUB_INFO, SUB_VERIFY, SUB_EXPORT, SUB_SWEEP, SUB_HELP, SUB_COUNT };
 
 struct subcommand {
 	const char *name;            /* "" is the screen */
@@ -28,6 +28,7 @@ enum option_id {
 	OPT_PLAIN, OPT_NO_PROBE, OPT_MOUSE, OPT_THEME, OPT_IMAGES, OPT_RECORD, OPT_PLAY,
 	OPT_TERMINAL_INFO, OPT_PRINT_CONFIG, OPT_HELP, OPT_VERSION,
 	OPT_CLASSIFIER,
+	OPT_GRID, OPT_SEEDS, OPT_ROWS, OPT_VALID, OPT_SCORER,
 	OPT_FIXED                    /* how many; knobs follow */
 };
 

@@ -91,14 +91,80 @@ score_perplexity(const struct score *s)
 	return s->tokens > 0 ? exp(s->nll / (double)s->tokens) : NAN;
 }
 
-/* ---- a stream of texts ---- */
+/* ---- one text ---- */
 
-struct stream {
+struct scorer {
 	const struct opened *o;
 	struct model *m;
 	int32_t *row;                    /* [L] */
 	bool *counted;                   /* [L-1] */
 	double *nll;                     /* [L-1] */
+};
+
+void
+scorer_free(struct scorer *s)
+{
+	if (!s)
+		return;
+	free(s->row);
+	free(s->counted);
+	free(s->nll);
+	free(s);
+}
+
+enum status
+scorer_new(const struct opened *o, struct scorer **out, struct error *e)
+{
+	size_t L = (size_t)o->ema->L;
+	struct scorer *s;
+
+	if (o->ckpt->config.backbone != BACKBONE_GPT2)
+		return error_set(e, ST_USAGE, "a scorer must be a GPT-2, this is not one");
+	if (o->tok->kind == TOK_IDS)
+		return error_set(e, ST_USAGE, "the scorer has no tokenizer (--tokenizer PATH)");
+	s = mem_calloc(1, sizeof *s);
+	if (!s)
+		return error_set(e, ST_MEMORY, "out of memory for the scorer");
+	s->o = o;
+	s->m = o->ema;
+	s->row = mem_calloc(L, sizeof *s->row);
+	s->counted = mem_calloc(L, sizeof *s->counted);
+	s->nll = mem_calloc(L, sizeof *s->nll);
+	if (!s->row || !s->counted || !s->nll) {
+		scorer_free(s);
+		return error_set(e, ST_MEMORY, "out of memory for the scorer");
+	}
+	*out = s;
+	return ST_OK;
+}
+
+enum status
+scorer_text(struct scorer *s, const char *text, size_t bytes, struct scored *out, struct cancel *c, struct error *e)
+{
+	int L = s->m->L, used;
+	int32_t *ids;
+	size_t n;
+	enum status st = tok_encode_lossy(s->o->tok, text, bytes, &ids, &n, e);
+
+	if (st != ST_OK)
+		return st;
+	used = n < (size_t)L ? (int)n : L;
+	for (int i = 0; i < L; i++)
+		s->row[i] = i < used ? ids[i] : s->m->bos;
+	*out = (struct scored){ .cut = n > (size_t)L, .entropy = used > 0 ? metric_entropy(used, ids) : 0 };
+	free(ids);
+	out->tokens = score_counted(L, s->row, s->m->bos, s->counted);
+	st = score_row(s->m, s->row, s->counted, s->nll, c, e);
+	for (int i = 0; i < L - 1 && st == ST_OK; i++)
+		if (s->counted[i])
+			out->nll += s->nll[i];
+	return st;
+}
+
+/* ---- a stream of texts ---- */
+
+struct stream {
+	struct scorer *scorer;
 	struct score sum;                /* of whole batches, or of all */
 	struct score batch;              /* of the batch that is not whole yet; its entropy is a sum */
 	double entropy;                  /* sum over sum.texts */
@@ -142,33 +208,20 @@ static enum status
 score_line(struct stream *s, const json_t *line, struct error *e)
 {
 	const json_t *text = json_object_get(line, "text");
-	int L = s->m->L, used;
-	int32_t *ids;
-	size_t n;
+	struct scored one;
 	double entropy;
-	enum status st;
 
 	if (!json_is_string(text))
 		return ST_OK;
-	st = tok_encode_lossy(s->o->tok, json_string_value(text), json_string_length(text), &ids, &n, e);
+	enum status st = scorer_text(s->scorer, json_string_value(text), json_string_length(text), &one, NULL, e);
 	if (st != ST_OK)
 		return st;
-	used = n < (size_t)L ? (int)n : L;
-	for (int i = 0; i < L; i++)
-		s->row[i] = i < used ? ids[i] : s->m->bos;
 	bool own = own_entropy(line, &entropy);
-	if (!own)
-		entropy = used > 0 ? metric_entropy(used, ids) : 0;
-	free(ids);
-	s->batch.tokens += score_counted(L, s->row, s->m->bos, s->counted);
-	if ((st = score_row(s->m, s->row, s->counted, s->nll, NULL, e)) != ST_OK)
-		return st;
-	for (int i = 0; i < L - 1; i++)
-		if (s->counted[i])
-			s->batch.nll += s->nll[i];
+	s->batch.tokens += one.tokens;
+	s->batch.nll += one.nll;
 	s->batch.texts++;
-	s->batch.cut += n > (size_t)L;
-	s->batch.entropy += entropy;
+	s->batch.cut += one.cut;
+	s->batch.entropy += own ? entropy : one.entropy;
 	s->sum.own_tokens &= own;
 	return ST_OK;
 }
@@ -209,30 +262,18 @@ read_lines(struct stream *s, FILE *in, int batch, struct error *e)
 enum status
 score_stream(const struct opened *o, FILE *in, int whole_batches, struct score *out, struct error *e)
 {
-	struct stream s = { .o = o, .m = o->ema, .sum = { .own_tokens = true } };
-	size_t L = (size_t)o->ema->L;
-	enum status st = ST_OK;
+	struct stream s = { .sum = { .own_tokens = true } };
+	enum status st = scorer_new(o, &s.scorer, e);
 
-	if (o->ckpt->config.backbone != BACKBONE_GPT2)
-		return error_set(e, ST_USAGE, "a scorer must be a GPT-2, this is not one");
-	if (o->tok->kind == TOK_IDS)
-		return error_set(e, ST_USAGE, "the scorer has no tokenizer (--tokenizer PATH)");
-	s.row = mem_calloc(L, sizeof *s.row);
-	s.counted = mem_calloc(L, sizeof *s.counted);
-	s.nll = mem_calloc(L, sizeof *s.nll);
-	if (!s.row || !s.counted || !s.nll)
-		st = error_set(e, ST_MEMORY, "out of memory for a text");
 	if (st == ST_OK)
 		st = read_lines(&s, in, whole_batches > 0 ? whole_batches : 1, e);
+	scorer_free(s.scorer);
 	s.sum.dropped = s.batch.texts;
 	if (st == ST_OK && s.sum.texts == 0)
 		st = error_set(e, ST_FAIL, "%s", s.sum.dropped ? "fewer texts than make a batch"
 		               : "there is no text (JSON lines as of `sample --format jsonl`)");
 	s.sum.entropy = s.sum.texts > 0 ? s.entropy / s.sum.texts : 0;
 	*out = s.sum;
-	free(s.row);
-	free(s.counted);
-	free(s.nll);
 	return st;
 }
 

@@ -20,6 +20,20 @@ int score_counted(int L, const int32_t *row, int32_t end, bool *counted);
 enum status score_row(struct model *m, const int32_t *row, const bool *counted, double *nll, struct cancel *c,
                       struct error *e);
 
+/* One text at a time. */
+struct scorer;
+struct scored {
+	long tokens;                     /* counted targets */
+	double nll;                      /* sum over them, nats */
+	double entropy;                  /* of the scorer's tokens, nats */
+	bool cut;                        /* the text is longer than the scorer reads */
+};
+/* o, borrowed, is a GPT-2 with its tokenizer; else ST_USAGE. */
+enum status scorer_new(const struct opened *o, struct scorer **out, struct error *e);
+void scorer_free(struct scorer *s);      /* NULL is fine */
+enum status scorer_text(struct scorer *s, const char *text, size_t bytes, struct scored *out, struct cancel *c,
+			struct error *e);
+
 struct score {
 	int texts, cut;                  /* scored; of them longer than the scorer reads: their ends are left out */
 	int dropped;                     /* by whole_batches */

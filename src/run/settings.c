@@ -407,14 +407,14 @@ apply(const struct settings *s, bool from_config, int pass, struct recipe *r, st
 }
 
 enum status
-settings_recipe(const struct settings *s, struct recipe *r, struct error *e)
+settings_recipe(const struct settings *s, const char *preset, struct recipe *r, struct error *e)
 {
-	for (int k = 0; k < 6; k++) {
-		enum status st = apply(s, k < 3, k % 3, r, e);
-		if (st != ST_OK)
-			return st;
-	}
-	return ST_OK;
+	enum status st = preset ? recipe_preset(r, preset, e) : ST_OK;
+
+	for (int k = 0; k < 6 && st == ST_OK; k++)
+		if (k % 3 != 0 || !preset) /* instead of those that were given */
+			st = apply(s, k < 3, k % 3, r, e);
+	return st;
 }
 
 void

@@ -39,8 +39,8 @@ double settings_real(const struct settings *s, enum option_id id, double otherwi
 size_t settings_size(const struct settings *s, enum option_id id, size_t otherwise);
 
 /* Apply preset, recipe line and knobs to r, in that order, the config file's
- * before the command line's. */
-enum status settings_recipe(const struct settings *s, struct recipe *r, struct error *e);
+ * before the command line's.  preset: instead of those that were given; NULL. */
+enum status settings_recipe(const struct settings *s, const char *preset, struct recipe *r, struct error *e);
 /* --algo, --noise, ...; strings are borrowed from s. */
 void settings_override(const struct settings *s, struct config_override *o);
 
