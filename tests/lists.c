@@ -296,7 +296,8 @@ zsh_option(int i, const char *dashes, const char *name)
 	struct option_info o;
 
 	option_at(i, &o);
-	printf("\t\t\t'%s%s%s%s[", i == OPT_CLAMP || i == OPT_GRID ? "*" : "", dashes, name, !o.arg ? "" : dashes[1] ? "=" : "+");
+	printf("\t\t\t'%s%s%s%s[", i == OPT_CLAMP || i == OPT_GRID ? "*" : "", dashes, name,
+		!o.arg ? "" : dashes[1] ? "=" : "+");
 	put_zsh(o.help);
 	putchar(']');
 	if (o.arg) {

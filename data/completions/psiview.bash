@@ -2,7 +2,7 @@
 # program's own lists (make man-update) and are checked by make check.
 
 # begin words
-_psiview_subcommands='sample probe eval info verify export help'
+_psiview_subcommands='sample probe eval info verify export sweep help'
 
 _psiview_options()
 {
@@ -14,6 +14,7 @@ _psiview_options()
 	info) echo '--json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	verify) echo '--threads= --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	export) echo '--output= --dtype= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
+	sweep) echo '--count= --preset= --recipe= --clamp= --output= --class= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version --classifier= --grid= --seeds= --format= --valid= --scorer= --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --cls= --guide= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	help) echo '--help --version ' ;;
 	esac
 }
@@ -52,6 +53,11 @@ _psiview_value()
 	--record) echo file ;;
 	--play) echo file ;;
 	--classifier) echo file ;;
+	--grid) echo any ;;
+	--seeds) echo any ;;
+	--format) echo 'words:csv jsonl' ;;
+	--valid) echo 'words:sudoku4 sudoku6 sudoku9' ;;
+	--scorer) echo file ;;
 	--kappa) echo any ;;
 	--zone-high) echo any ;;
 	--zone-mid) echo any ;;

@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-enum sub { SUB_VIEW, SUB_SAMPLE, SUB_PROBE, SUB_EVAL, SUB_INFO, SUB_VERIFY, SUB_EXPORT, SUB_SWEEP, SUB_HELP, SUB_COUNT };
+enum sub { SUB_VIEW, SUB_SAMPLE, SUB_PROBE, SUB_EVAL, SUB_INFO, SUB_VERIFY, SUB_EXPORT, SUB_SWEEP, SUB_HELP,
+	SUB_COUNT };
 
 struct subcommand {
 	const char *name;            /* "" is the screen */
