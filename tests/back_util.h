@@ -139,6 +139,12 @@ back_close(struct back_case *c)
 	c->param = c->grad = NULL;
 }
 
+static double
+back_sign(uint32_t direction, int one, uint32_t i)
+{
+	return one < 0 && back_random(STREAM_SIGN + direction, i) < 0 ? -1 : 1;
+}
+
 /* The function with parameter p moved by h along signs (or in element one >= 0 alone). */
 static double
 back_moved(struct back_case *c, int p, uint32_t direction, int one, double h)
@@ -148,10 +154,8 @@ back_moved(struct back_case *c, int p, uint32_t direction, int one, double h)
 
 	memcpy(keep, at, n * sizeof *keep);
 	for (size_t i = 0; i < n; i++)
-		if (one < 0 || (size_t)one == i) {
-			bool down = one < 0 && back_random(STREAM_SIGN + direction, (uint32_t)i) < 0;
-			at[i] += (float)(down ? -h : h);
-		}
+		if (one < 0 || (size_t)one == i)
+			at[i] += (float)(h * back_sign(direction, one, (uint32_t)i));
 	if (!back_pass(c, NULL))
 		c->sum = NAN;
 	memcpy(at, keep, n * sizeof *keep);
@@ -170,7 +174,7 @@ back_off(struct back_case *c, int p, uint32_t direction, int one, double size)
 
 	for (size_t i = 0; i < c->flat.numel[p]; i++)
 		if (one < 0 || (size_t)one == i)
-			want += (double)g[i] * (one < 0 && back_random(STREAM_SIGN + direction, (uint32_t)i) < 0 ? -1 : 1);
+			want += (double)g[i] * back_sign(direction, one, (uint32_t)i);
 	double off = fabs((8 * near - far) / (12 * h) - want);
 	return off / ((c->tolerance > 0 ? c->tolerance : 3e-4) * size * sqrt(n));
 }

@@ -10,6 +10,10 @@
 #include "models/describe.h"
 #include "net/learn.h"
 #include "psi_util.h"
+#include "train/loss.h"
+
+static const char *const kernels[] = { "portable", "avx2", "avx512" };
+#define KERNELS (sizeof kernels / sizeof *kernels)
 
 struct recorded {
 	struct config c;
@@ -145,7 +149,8 @@ recorded_open(const struct golden *g, const char *prefix, struct recorded *r)
 	return ok;
 }
 
-static bool
+/* Does any tensor's name begin so? */
+__attribute__((unused)) static bool
 has_some(const struct golden *g, const char *prefix)
 {
 	for (int i = 0; i < g->f->n; i++)
@@ -155,7 +160,7 @@ has_some(const struct golden *g, const char *prefix)
 }
 
 /* One pass with a learn of its own; p->grad is zeroed first. */
-static enum status
+__attribute__((unused)) static enum status
 recorded_pass(struct recorded *r, const char *kernel, int threads, const struct learn_pass *p, struct error *e)
 {
 	struct pool *pool = pool_new(threads);
@@ -171,6 +176,36 @@ recorded_pass(struct recorded *r, const char *kernel, int threads, const struct 
 	learn_free(l);
 	pool_free(pool);
 	return st;
+}
+
+/* The loss that a file is about, from its metadata; false: none that is known. */
+__attribute__((unused)) static bool
+what_loss(const struct golden *g, struct loss *l)
+{
+	const char *name = st_meta(g->f, "loss"), *mask = st_meta(g->f, "mask"), *steps = st_meta(g->f, "T");
+	const char *subs = st_meta(g->f, "subs_masking");
+
+	*l = (struct loss){ .mask = mask ? atoi(mask) : -1, .steps = steps ? atoi(steps) : 0,
+		.subs = subs && strcmp(subs, "True") == 0 };
+	if (!name)
+		return false;
+	if (strstr(name, "curriculum"))
+		l->kind = LOSS_DUO;
+	else if (loss_by_name(name, &l->kind, NULL) != ST_OK)
+		return false;
+	if (l->kind == LOSS_DUO)
+		l->mask = -1;
+	return true;
+}
+
+__attribute__((unused)) static int32_t *
+tokens(size_t n, const double *from)
+{
+	int32_t *tok = malloc((n + 1) * sizeof *tok);
+
+	for (size_t i = 0; i < n; i++)
+		tok[i] = (int32_t)from[i];
+	return tok;
 }
 
 #endif

@@ -94,7 +94,7 @@ finish(struct back_case *c, int v, int width)
 
 /* ---- LINEAR ---- */
 
-enum { PLAIN, NORMED, NORMED_BIAS, MODULATED, SILU, BEFORES };
+enum { PLAIN, NORMED, NORMED_BIAS, MODULATED, SILU, N_BEFORE };
 
 /* before() of op: what it reads beside the rows. */
 static void
@@ -118,13 +118,13 @@ set_before(struct net *net, struct net_op *op, int before, int mod)
 static void
 test_linear(int before, enum net_after after, bool bias, bool gate)
 {
-	static const char *const befores[] = { "", "norm, ", "norm and bias, ", "modulated norm, ", "silu, " };
-	static const char *const afters[] = { "linear", "linear, silu", "linear, gelu", "linear, rotation",
+	static const char *const before_name[] = { "", "norm, ", "norm and bias, ", "modulated norm, ", "silu, " };
+	static const char *const after_name[] = { "linear", "linear, silu", "linear, gelu", "linear, rotation",
 		"linear, added" };
 	char what[80];
 	int h, n = after == AFTER_ROPE ? 2 * D : D;
 
-	snprintf(what, sizeof what, "%s%s%s%s", befores[before], bias ? "biased " : "", afters[after],
+	snprintf(what, sizeof what, "%s%s%s%s", before_name[before], bias ? "biased " : "", after_name[after],
 		gate ? ", gated" : "");
 	struct back_case c = begin(what, &h);
 	int mod = before == MODULATED || gate ? modulation(c.net) : -1;
@@ -145,7 +145,7 @@ test_linear(int before, enum net_after after, bool bias, bool gate)
 static void
 test_linears(void)
 {
-	for (int before = 0; before < BEFORES; before++)
+	for (int before = 0; before < N_BEFORE; before++)
 		for (int after = AFTER_NONE; after <= AFTER_GATE_ADD; after++)
 			test_linear(before, (enum net_after)after, after != AFTER_ROPE || before == NORMED_BIAS, false);
 	test_linear(PLAIN, AFTER_GATE_ADD, true, true);
