@@ -39,3 +39,6 @@ TESTS += tests/test_golden_course
 check_PROGRAMS += tests/test_back_ops
 tests_test_back_ops_SOURCES = tests/test_back_ops.c tests/back_util.h
 TESTS += tests/test_back_ops
+check_PROGRAMS += tests/test_learn
+tests_test_learn_SOURCES = tests/test_learn.c tests/back_util.h
+TESTS += tests/test_learn

@@ -126,7 +126,8 @@ learn_measure(const struct net *net, const struct kern *kern, int threads, int n
 			each += back_scratch_need(&x);
 		*bytes = sizeof(float) * ((uint64_t)x.plan.floats * (backward ? 2 : 1) + own +
 					  (uint64_t)threads * each + form_floats(&x, backward, seen) +
-					  (backward ? back_shared_need(&x, true) : 0));
+					  (backward ? back_shared_need(&x, true) : 0) +
+					  2 * (uint64_t)net->L * (uint64_t)run_half(net));
 	}
 	plan_done(&x.plan);
 	free(seen);

@@ -10,8 +10,8 @@
 
 #define GROUP_ROWS 1024         /* positions that go through together */
 
-static int
-half_of(const struct net *net)
+int
+run_half(const struct net *net)
 {
 	for (int i = 0; i < net->n_op; i++)
 		if (net->op[i].kind == NET_LINEAR && net->op[i].after == AFTER_ROPE)
@@ -34,7 +34,7 @@ net_run_new(const struct net *net, struct weights *w, const struct kern *kern, s
 	r->kern = kern;
 	r->pool = pool;
 	r->keep = keep;
-	r->half = half_of(net);
+	r->half = run_half(net);
 	r->trunk = r->tail = (struct exec){ .net = net, .w = w, .kern = kern, .pool = pool, .prio = POOL_SAMPLE };
 	return ST_OK;
 }

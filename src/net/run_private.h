@@ -27,6 +27,8 @@ struct net_run {
 
 /* Rotation tables and scratch for n samples of `rows` positions. */
 enum status run_prepare(struct net_run *r, struct exec *x, int n, int rows, struct error *e);
+/* Half the dimension of the heads that are rotated; 0: none. */
+int run_half(const struct net *net);
 /* Are tokens and labels within the tables? */
 enum status run_check_input(const struct net *net, const struct net_input *in, struct error *e);
 /* The head's scratch per worker for n rows, in floats; its memory. */
