@@ -59,27 +59,10 @@ forward(struct private *m, const int32_t *tok, double sigma, double *out, struct
 {
 	struct net_input in = { .n = 1, .tok = tok, .sigma = &sigma };
 	enum status st = net_run_trunk(m->run, &in, m->feat, cancel, e);
-	double top = -INFINITY, sum = 0;
 
-	if (st != ST_OK)
-		return st;
-	memset(m->mean, 0, (size_t)m->width * sizeof *m->mean);
-	for (int l = 0; l < m->rows; l++)
-		for (int d = 0; d < m->width; d++)
-			m->mean[d] += (double)m->feat[(size_t)l * (size_t)m->width + (size_t)d] / m->rows;
-	for (int y = 0; y < m->c.classes; y++) {
-		out[y] = (double)m->bias[y];
-		for (int d = 0; d < m->width; d++)
-			out[y] += m->mean[d] * (double)m->weight[(size_t)y * (size_t)m->width + (size_t)d];
-		top = fmax(top, out[y]);
-	}
-	if (!isfinite(top))
-		return error_set(e, ST_NUMERIC, "the classifier gave NaN or infinity");
-	for (int y = 0; y < m->c.classes; y++)
-		sum += exp(out[y] - top);
-	for (int y = 0; y < m->c.classes; y++)
-		out[y] -= top + log(sum);
-	return ST_OK;
+	if (st == ST_OK)
+		st = classifier_layer(m->rows, m->width, m->c.classes, m->feat, m->weight, m->bias, m->mean, out, e);
+	return st;
 }
 
 static enum status

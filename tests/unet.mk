@@ -2,6 +2,9 @@ check_PROGRAMS += tests/test_unet tests/test_golden_unet
 tests_test_unet_SOURCES = tests/test_unet.c tests/unet_reference.c tests/unet_reference.h tests/dit_reference.c tests/dit_reference.h
 tests_test_golden_unet_SOURCES = tests/test_golden_unet.c tests/golden.h
 TESTS += tests/test_unet tests/test_golden_unet
+check_PROGRAMS += tests/test_back_image
+tests_test_back_image_SOURCES = tests/test_back_image.c tests/unet_reference.c tests/unet_reference.h tests/dit_reference.c tests/dit_reference.h
+TESTS += tests/test_back_image
 EXTRA_DIST += \
 	tests/golden/images/unet-mdlm.safetensors tests/golden/images/unet-mdlm.golden.safetensors \
 	tests/golden/images/unet-uncond-loglinear.ckpt tests/golden/images/unet-uncond-loglinear.golden.safetensors

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/pool.h"
+#include "net/flat.h"
 
 struct classifier {
 	int L, V, classes;
@@ -42,5 +43,24 @@ void classifier_free(struct classifier *c); /* NULL is fine */
  * hold it, 0 elsewhere. */
 enum status classifier_exact(struct classifier *c, const int32_t *tok, double sigma, int label, int mask, float *out,
 			     struct cancel *cancel, struct error *e);
+
+/* The last layer, in double: the mean of feat [rows,width], `weight` [classes,
+ * width] and `bias` -> natural logarithms log_p [classes]; mean [width] is left
+ * to the caller.  ST_NUMERIC if they are not finite. */
+enum status classifier_layer(int rows, int width, int classes, const float *feat, const float *weight,
+			     const float *bias, double *mean, double *log_p, struct error *e);
+
+/*
+ * Training, for learn_pass's `features`: the cross entropy -log p(label) of n
+ * inputs, by the parameters classifier.weight and classifier.bias in param (laid
+ * out as f says).
+ *     feat [n,L,F] -> loss [n]; *right: how many labels are the likeliest class
+ *     d_feat [n,L,F]: the gradient of weight * (sum of loss), written; NULL: not asked
+ *     grad: flat, that of the two parameters added to; NULL: not asked
+ * Of an image network the first rows of each input are its pixels, the rest is
+ * not looked at and has no gradient.  ST_USAGE: a label that is no class.
+ */
+enum status classifier_loss(const struct flat *f, const float *param, int n, const float *feat, const int *label,
+			    double weight, double *loss, int *right, float *d_feat, float *grad, struct error *e);
 
 #endif
