@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "models/describe.h"
+#include "models/init.h"
 #include "net/run.h"
 
 struct private
@@ -42,8 +43,8 @@ classifier_describe(const struct config *c, struct net *net, struct error *e)
 		net->feature = end.value;
 		net->F = end.width;
 	}
-	net_param(net, 2, dim, "classifier.weight");
-	net_param(net, 1, dim, "classifier.bias");
+	int w = net_param(net, 2, dim, "classifier.weight"), b = net_param(net, 1, dim, "classifier.bias");
+	init_linear(net, w, b, (double)dim[1]);
 	return ST_OK;
 }
 

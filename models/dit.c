@@ -3,6 +3,7 @@
  * score and causal (tensor names and order as published: networks.md).
  */
 #include "models/describe.h"
+#include "models/init.h"
 
 #define SIGMA_WIDTH 256         /* 128 frequencies */
 #define MOST 1000000000         /* no dimension of a real network comes near */
@@ -56,6 +57,8 @@ condition(const struct config *c, struct net *net)
 	int w2 = matrix(net, cond, cond, "sigma_map.mlp.2.weight"), b2 = vector(net, cond, "sigma_map.mlp.2.bias");
 	struct net_op time = net_op_init(NET_TIME);
 
+	init_linear(net, w0, b0, SIGMA_WIDTH);
+	init_linear(net, w2, b2, cond);
 	time.dim[TIME_WIDTH] = SIGMA_WIDTH;
 	time.dim[TIME_DIVISOR] = SIGMA_WIDTH / 2;
 	int v = net_append_to(net, time, net_value(net, SIGMA_WIDTH, true, "sigma_embedding"));
@@ -68,6 +71,7 @@ condition(const struct config *c, struct net *net)
 		struct net_op op = net_op_init(NET_LABEL);
 		op.in[IN_X] = v;
 		op.par[PAR_W] = matrix(net, c->classes + 1, cond, "cond_map.embedding_table.weight");
+		init_table(net, op.par[PAR_W]);
 		op.dim[DIM_K] = c->classes + 1;
 		op.dim[DIM_N] = cond;
 		v = net_append_to(net, op, net_value(net, cond, true, "c"));
@@ -134,6 +138,12 @@ block(const struct config *c, struct net *net, int b, int h, int cond)
 	p.b2 = block_vector(net, d, b, "mlp.2.bias");
 	p.ada = cond < 0 ? -1 : block_matrix(net, 6 * d, c->cond_dim, b, "adaLN_modulation.weight");
 	p.ada_bias = cond < 0 ? -1 : block_vector(net, 6 * d, b, "adaLN_modulation.bias");
+	init_norm(net, p.norm1);
+	init_norm(net, p.norm2);
+	init_linear(net, p.qkv, -1, d);
+	init_linear(net, p.out, -1, d);
+	init_linear(net, p.w0, p.b0, d);
+	init_linear(net, p.w2, p.b2, 4. * d);
 	return block_ops(c, net, b, h, cond, &p);
 }
 
@@ -150,6 +160,7 @@ final_norm(const struct config *c, struct net *net, int h, int cond, int norm)
 		           net_value(net, 2 * d, true, "output.modulation"));
 	}
 	struct net_op op = net_op_init(NET_NORM);
+	init_norm(net, norm);
 	op.in[IN_X] = h;
 	modulated(&op, norm, m, 0, d);
 	net->feature = net_append_to(net, op, net_value(net, d, false, "feature"));
@@ -200,6 +211,7 @@ blocks(const struct config *c, struct net *net, int *h, int *cond, int *embeddin
 
 	struct net_op op = net_op_init(NET_EMBED);
 	op.par[PAR_W] = *embedding = matrix(net, c->vocab, c->hidden, "vocab_embed.embedding");
+	init_linear(net, *embedding, -1, c->hidden);
 	op.dim[DIM_K] = c->vocab;
 	op.dim[DIM_N] = c->hidden;
 	*h = net_append_to(net, op, net_value(net, c->hidden, false, "embedding"));

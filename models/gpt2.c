@@ -4,15 +4,19 @@
  * stored as [in, out], the head tied to the embedding.
  */
 #include "models/describe.h"
+#include "models/init.h"
 
 #define MOST 1000000000
+#define SPREAD .02 /* deviation of initial values */
 
 static int
 table(struct net *net, int64_t n, int64_t k, const char *name)
 {
 	int64_t dim[2] = { n, k };
+	int par = net_param(net, 2, dim, "%s", name);
 
-	return net_param(net, 2, dim, "%s", name);
+	net_param_init(net, par, INIT_NORMAL, SPREAD);
+	return par;
 }
 
 /* Layer norm, weight and bias; block -1: the last one. */
@@ -24,11 +28,14 @@ norm(struct net *net, int d, int block, const char *name)
 	int64_t n = d;
 	struct norm p;
 
-	if (block < 0)
-		return (struct norm){ net_param(net, 1, &n, "%s.weight", name), net_param(net, 1, &n, "%s.bias",
-			name) };
-	p.w = net_param(net, 1, &n, "h.%d.%s.weight", block, name);
-	p.bias = net_param(net, 1, &n, "h.%d.%s.bias", block, name);
+	if (block < 0) {
+		p.w = net_param(net, 1, &n, "%s.weight", name);
+		p.bias = net_param(net, 1, &n, "%s.bias", name);
+	} else {
+		p.w = net_param(net, 1, &n, "h.%d.%s.weight", block, name);
+		p.bias = net_param(net, 1, &n, "h.%d.%s.bias", block, name);
+	}
+	init_norm(net, p.w);
 	return p;
 }
 
@@ -42,7 +49,7 @@ normed(struct net_op *op, struct norm p)
 
 /* x W + bias, W stored as [k, n], then `after`. */
 static struct net_op
-product(struct net *net, int x, int k, int n, int block, const char *name, enum net_after after)
+product(struct net *net, int x, int k, int n, int block, int blocks, const char *name, enum net_after after)
 {
 	struct net_op op = net_op_init(NET_LINEAR);
 	int64_t dim[2] = { k, n }, width = n;
@@ -50,6 +57,8 @@ product(struct net *net, int x, int k, int n, int block, const char *name, enum 
 	op.in[IN_X] = x;
 	op.par[PAR_W] = net_param(net, 2, dim, "h.%d.%s.weight", block, name);
 	net_param_transpose(net, op.par[PAR_W]);
+	/* what is added to the residual is smaller the more blocks there are */
+	net_param_init(net, op.par[PAR_W], INIT_NORMAL, after == AFTER_GATE_ADD ? SPREAD / sqrt(2. * blocks) : SPREAD);
 	op.par[PAR_BIAS] = net_param(net, 1, &width, "h.%d.%s.bias", block, name);
 	op.dim[DIM_K] = k;
 	op.dim[DIM_N] = n;
@@ -62,7 +71,7 @@ block(const struct config *c, struct net *net, int b, int h)
 {
 	int d = c->hidden;
 	struct norm p = norm(net, d, b, "ln_1");
-	struct net_op op = product(net, h, d, 3 * d, b, "attn.c_attn", AFTER_NONE);
+	struct net_op op = product(net, h, d, 3 * d, b, c->n_blocks, "attn.c_attn", AFTER_NONE);
 
 	normed(&op, p);
 	int qkv = net_append_to(net, op, net_value(net, 3 * d, false, "block%d.qkv", b));
@@ -73,15 +82,15 @@ block(const struct config *c, struct net *net, int b, int h)
 	op.dim[ATT_CAUSAL] = 1;
 	int att = net_append_to(net, op, net_value(net, d, false, "block%d.attention", b));
 
-	op = product(net, att, d, d, b, "attn.c_proj", AFTER_GATE_ADD);
+	op = product(net, att, d, d, b, c->n_blocks, "attn.c_proj", AFTER_GATE_ADD);
 	op.in[IN_RES] = h;
 	h = net_append_to(net, op, net_value(net, d, false, "block%d.after_attention", b));
 	p = norm(net, d, b, "ln_2");
-	op = product(net, h, d, 4 * d, b, "mlp.c_fc", AFTER_GELU);
+	op = product(net, h, d, 4 * d, b, c->n_blocks, "mlp.c_fc", AFTER_GELU);
 	normed(&op, p);
 	int hidden = net_append_to(net, op, net_value(net, 4 * d, false, "block%d.hidden", b));
 
-	op = product(net, hidden, 4 * d, d, b, "mlp.c_proj", AFTER_GATE_ADD);
+	op = product(net, hidden, 4 * d, d, b, c->n_blocks, "mlp.c_proj", AFTER_GATE_ADD);
 	op.in[IN_RES] = h;
 	return net_append_to(net, op, net_value(net, d, false, "block%d.out", b));
 }

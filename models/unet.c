@@ -4,6 +4,7 @@
  * the concatenation of a skip is two inputs of the operations that read it.
  */
 #include "models/describe.h"
+#include "models/init.h"
 
 #define MOST_CHANNELS 65536
 #define MOST_LENGTH (3 * 1024 * 1024)
@@ -100,6 +101,8 @@ time_embedding(struct unet *u)
 	    b1 = vector(net, wide, "temb_modules", 1, "bias");
 	struct net_op op = net_op_init(NET_TIME);
 
+	init_linear(net, w0, -1, t);
+	init_linear(net, w1, -1, wide);
 	op.factor = c->time_scale_factor;
 	op.dim[TIME_WIDTH] = t;
 	op.dim[TIME_DIVISOR] = t / 2 - 1;
@@ -126,8 +129,10 @@ label_table(struct net *net, int width)
 	int64_t dim[2] = { net->classes + 1, width };
 
 	for (int i = 0; net->classes && i < net->n_op; i++)
-		if (net->op[i].kind == NET_LABEL)
+		if (net->op[i].kind == NET_LABEL) {
 			net->op[i].par[PAR_W] = net_param(net, 2, dim, "cond_map.embedding_table.weight");
+			init_table(net, net->op[i].par[PAR_W]);
+		}
 }
 
 /* ResBlock over h and, if cat >= 0, cat_width channels more. */
@@ -139,16 +144,21 @@ res_block(struct unet *u, int cat, int cat_width, int n, const char *module, int
 	int g0 = vector(net, k, module, i, "groupnorm0.weight"), s0 = vector(net, k, module, i, "groupnorm0.bias");
 	int w0 = kernel(net, n, k, module, i, "conv0.weight"), b0 = vector(net, n, module, i, "conv0.bias");
 
+	init_norm(net, g0);
+	init_linear(net, w0, b0, 9. * k);
 	if (u->temb >= 0) {
 		int w = matrix(net, n, u->temb_width, module, i, "dense0.weight"),
 		    b = vector(net, n, module, i, "dense0.bias");
 		struct net_op op = net_linear(u->temb, w, b, u->temb_width, n, AFTER_NONE);
+		init_linear(net, w, -1, u->temb_width);
 		op.before = BEFORE_SILU;
 		row = net_append_to(net, op, net_value(net, n, true, "%s.%d.dense0", module, i));
 	}
 	int g1 = vector(net, n, module, i, "groupnorm1.weight"), s1 = vector(net, n, module, i, "groupnorm1.bias");
 	int w1 = kernel(net, n, n, module, i, "conv1.weight"), b1 = vector(net, n, module, i, "conv1.bias");
 
+	init_norm(net, g1);
+	init_linear(net, w1, b1, 9. * n);
 	struct net_op op = conv(h, w0, b0, k, n, u->side, 3);
 	op.in[IN_CAT] = cat;
 	op.in[IN_MOD] = group_norm(u, h, cat, k, g0, s0, module, i, ".norm0");
@@ -160,6 +170,7 @@ res_block(struct unet *u, int cat, int cat_width, int n, const char *module, int
 	int g = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ".conv0"));
 	if (k != n) {
 		int w = matrix(net, k, n, module, i, "nin.W"), b = vector(net, n, module, i, "nin.b");
+		init_nin(net, w, k, n, .1);
 		op = conv(h, w, b, k, n, u->side, 1);
 		op.in[IN_CAT] = cat;
 		h = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ".nin"));
@@ -182,12 +193,14 @@ attn_block(struct unet *u, const char *module, int i)
 	struct net *net = u->net;
 	int n = u->width, gamma = vector(net, n, module, i, "GroupNorm_0.weight"),
 	    beta = vector(net, n, module, i, "GroupNorm_0.bias");
+	init_norm(net, gamma);
 	int norm = group_norm(u, u->h, -1, n, gamma, beta, module, i, ".norm");
 	int qkv = pixel_value(u, 3 * n, u->side, module, i, ".qkv");
 	struct net_op op;
 
 	for (int k = 0; k < 3; k++) {
 		int w = matrix(net, n, n, module, i, name[k][0]), b = vector(net, n, module, i, name[k][1]);
+		init_nin(net, w, n, n, .1);
 		op = conv(u->h, w, b, n, n, u->side, 1);
 		op.in[IN_MOD] = norm;
 		op.before = BEFORE_GROUPNORM;
@@ -200,6 +213,7 @@ attn_block(struct unet *u, const char *module, int i)
 	op.dim[ATT_DIM] = n;
 	int att = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ".attention"));
 	int w = matrix(net, n, n, module, i, "NIN_3.W"), b = vector(net, n, module, i, "NIN_3.b");
+	init_nin(net, w, n, n, 1e-10);
 	op = conv(att, w, b, n, n, u->side, 1);
 	add(u, &op, u->h);
 	u->h = net_append_to(net, op, pixel_value(u, n, u->side, module, i, ""));
@@ -212,6 +226,7 @@ resample(struct unet *u, int step, const char *module, int i)
 	    b = vector(u->net, u->width, module, i, "conv.bias");
 	struct net_op op = conv(u->h, w, b, u->width, u->width, u->side, 3);
 
+	init_linear(u->net, w, b, 9. * u->width);
 	op.dim[CONV_STEP] = step;
 	u->side = step == CONV_HALVE ? u->side / 2 : u->side * 2;
 	u->h = net_append_to(u->net, op, pixel_value(u, u->width, u->side, module, i, ""));
@@ -331,6 +346,7 @@ input(struct unet *u, int pixels)
 	int w = net_param(net, 4, dim, "input_conv.weight"), b = net_param(net, 1, dim, "input_conv.bias");
 	struct net_op op = conv(pixels, w, b, 3, u->c->ch, u->side, 3);
 
+	init_linear(net, w, b, 9 * 3);
 	u->width = u->c->ch;
 	u->h = net_append_to(net, op, net_pixel_value(net, u->width, u->side * u->side, "input_conv"));
 }
@@ -375,6 +391,8 @@ unet_describe(const struct config *c, struct net *net, struct error *e)
 	int w = kernel(net, 6, end.width, "output_modules", 1, "weight"),
 	    b = vector(net, 6, "output_modules", 1, "bias");
 	struct net_op op = conv(end.value, w, b, end.width, 6, end.side, 3);
+	init_norm(net, gamma);
+	init_linear(net, w, b, 9. * end.width);
 	op.in[IN_MOD] = group_norm(&u, end.value, -1, end.width, gamma, beta, "output_modules", 0, ".norm");
 	op.before = BEFORE_GROUPNORM_SILU;
 	int out = net_append_to(net, op, net_pixel_value(net, 6, end.side * end.side, "output_conv"));

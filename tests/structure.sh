@@ -24,7 +24,8 @@ texts()
 # A room, and the prefixes of the headers of ours that it may include.
 # net/model.h holds a struct alpha by value, hence psi/alpha.h in net; a
 # network is bound to an open checkpoint, hence ckpt in models; the screen
-# shows what is open, hence ckpt/ckpt.h in ui.
+# shows what is open, hence ckpt/ckpt.h in ui; a trainer asks for the
+# description of a network, hence models/registry.h in train.
 rooms='
 src/base    base/
 src/ckpt    base/ ckpt/

@@ -72,6 +72,7 @@ job_adopt(struct job *j, const struct config *net)
 	c->mask = net->mask;
 	c->classes = net->classes;
 	c->label_cond = net->label_cond;
+	c->bos = net->bos;
 	c->ignore_bos = net->ignore_bos;
 	if (c->backbone == BACKBONE_UNET) {
 		c->ch = net->ch;

@@ -28,6 +28,8 @@ usual_network(struct config *c)
 	c->time_scale_factor = 1000;
 	c->skip_rescale = 1;
 	c->fix_logistic = 0;
+	c->classes = c->label_cond = c->ignore_bos = 0; /* until the data are known */
+	c->mask = -1;
 	c->schedule = SCHEDULE_LOGLINEAR;
 	c->eps = 1e-3;
 }
@@ -140,10 +142,10 @@ static const struct preset {
 	const char *name, *help;
 	void (*set)(struct job *);
 } presets[] = {
-	{ "text-tiny", "characters: 1.2 million weights, minutes on a laptop", text_tiny },
+	{ "text-tiny", "characters: 1 million weights, minutes on a laptop", text_tiny },
 	{ "text-small", "characters: 6 million weights, a night on a laptop", text_small },
 	{ "sudoku6", "Sudoku of 6 rows: 1.4 million weights, an hour or less on a laptop", sudoku6 },
-	{ "cifar10-small", "pictures: a U-Net of 1.3 million weights, a night on a laptop", cifar10_small },
+	{ "cifar10-small", "pictures: a U-Net of 1.1 million weights, a night on a laptop", cifar10_small },
 	{ "cifar10", "pictures: the published U-Net, 36 million weights; beyond a laptop", cifar10 },
 	{ "owt-small", "GPT-2's tokens: the published transformer, 170 million weights; beyond a laptop", owt_small },
 };

@@ -12,7 +12,7 @@ libpsiview_a_SOURCES += \
 	src/train/operator.h src/train/operator.c \
 	src/train/source.h src/train/source.c \
 	src/train/spool.h src/train/spool.c \
-	src/train/state.h \
+	src/train/state.h src/train/state.c \
 	src/train/stepper.h src/train/stepper_private.h src/train/stepper.c src/train/stepper_batch.c \
 	src/train/stepper_loss.c src/train/stepper_valid.c src/train/stepper_teacher.c \
 	src/train/time.h src/train/time.c \

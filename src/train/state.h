@@ -6,7 +6,8 @@
  * A checkpoint is psiview's own format (checkpoints.md section 3): raw weights
  * under the published names, ema.NAME, adam.m.NAME, adam.v.NAME, teacher.NAME
  * (distillation); metadata config, job, step, seed, best bound, vocabulary,
- * layout.  It appears complete or not at all.  One thread.
+ * layout.  It appears complete or not at all.  Errors name the file.  One
+ * thread.
  */
 #ifndef PSI_TRAIN_STATE_H
 #define PSI_TRAIN_STATE_H
@@ -24,7 +25,9 @@ struct train_state {
 	int64_t best_step;
 };
 
-/* The network of the (completed) job with initial weights; for distillation the teacher's. */
+/* The network of the (completed) job with initial weights, or those of the
+ * checkpoint that it begins from (init, for distillation the teacher): its
+ * average where it has one. */
 enum status state_new(const struct job *j, struct train_state **out, struct error *e);
 void state_free(struct train_state *s);
 uint64_t state_bytes(const struct train_state *s);
@@ -32,10 +35,11 @@ uint64_t state_bytes(const struct train_state *s);
 /* src: vocabulary and layout; may be NULL. */
 enum status state_save(const struct train_state *s, const struct job *j, const struct source *src, const char *path,
 		       struct error *e);
-/* Only the average, for inference: what the demos are.  dtype: enum dtype. */
+/* Only the average, for inference, without the job: what the demos are.  dtype: DT_F32, DT_F16 or DT_BF16. */
 enum status state_export(const struct train_state *s, const struct job *j, const struct source *src, int dtype,
 			 const char *path, struct error *e);
-/* A checkpoint of a run: its job (the path of the data as it was) and state. */
+/* A checkpoint of a run: its job (the path of the data as it was) and state.
+ * job.like is path: source_open takes the vocabulary from it. */
 enum status state_load(const char *path, struct job *j, struct train_state **out, struct error *e);
 
 #endif
