@@ -48,3 +48,13 @@ TESTS += tests/test_back_ops
 check_PROGRAMS += tests/test_learn
 tests_test_learn_SOURCES = tests/test_learn.c tests/back_util.h
 TESTS += tests/test_learn
+
+# make bench: training steps beside PyTorch's.
+EXTRA_PROGRAMS += tests/bench/bench_train
+tests_bench_bench_train_SOURCES = tests/bench/bench_train.c
+CLEANFILES += tests/bench/bench_train
+EXTRA_DIST += tests/bench/peer_train.py
+bench: bench-train
+bench-train: tests/bench/bench_train
+	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_train $(srcdir)/tests/bench/peer_train.py
+.PHONY: bench-train

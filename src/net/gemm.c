@@ -53,9 +53,24 @@ pack_columns(int nr, const float *src, size_t ld, int k, int cols, float *out)
 		memset(out + (size_t)p * (size_t)nr + cols, 0, (size_t)(nr - cols) * sizeof *out);
 }
 
+/* A whole panel of rows; `size` is a constant where this is used. */
+static inline __attribute__((always_inline)) void
+copy_rows(const size_t size, const float *src, size_t ld, int k, float *out)
+{
+	for (int p = 0; p < k; p++, out += size, src += ld)
+		memcpy(out, src, size * sizeof *out);
+}
+
 static void
 pack_rows(int nr, const float *src, size_t ld, int k, int cols, float *out)
 {
+	if (cols == nr && (nr == 16 || nr == 32)) {
+		if (nr == 32)
+			copy_rows(32, src, ld, k, out);
+		else
+			copy_rows(16, src, ld, k, out);
+		return;
+	}
 	for (int p = 0; p < k; p++, out += nr, src += ld) {
 		memcpy(out, src, (size_t)cols * sizeof *out);
 		memset(out + cols, 0, (size_t)(nr - cols) * sizeof *out);

@@ -46,6 +46,8 @@ struct kern {
 	/* The way back.  d *= gelu'(x + bias), silu'(x + bias); bias NULL: 0. */
 	void (*gelu_back)(int n, const float *x, const float *bias, float *d);
 	void (*silu_back)(int n, const float *x, const float *bias, float *d);
+	/* p = exp(..) inverse: weights; ds = p (ds - rest) scale */
+	void (*softmax_back)(int n, float inverse, float rest, float scale, float *p, float *ds);
 	/* dx += what dy says of norm's x; if p is given: p += dy, q += dy (x - mean) rstd. */
 	void (*norm_back)(int n, const float *x, const float *w, const float *scale, const float *dy, float *dx,
 			  float *p, float *q);

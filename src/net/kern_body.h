@@ -278,6 +278,22 @@ silu_back_vec(const float *x, const float *bias, float *d)
 BIASED_BACK(kern_gelu_back, gelu_back_vec)
 BIASED_BACK(kern_silu_back, silu_back_vec)
 
+KERN_FN void
+kern_softmax_back(int n, float inverse, float rest, float scale, float *p, float *ds)
+{
+	int i = 0;
+
+	for (; i + VW <= n; i += VW) {
+		vf w = LOAD(p + i) * inverse;
+		STORE(p + i, w);
+		STORE(ds + i, w * (LOAD(ds + i) - rest) * scale);
+	}
+	for (; i < n; i++) {
+		p[i] *= inverse;
+		ds[i] = p[i] * (ds[i] - rest) * scale;
+	}
+}
+
 /* With g = dy w (1 + scale) and h = (x - mean) rstd: dx += rstd (g - mean(g) - h mean(g h)). */
 KERN_FN void
 kern_norm_back(int n, const float *x, const float *w, const float *scale, const float *dy, float *dx, float *p,

@@ -82,6 +82,7 @@ const struct kern kern_portable = {
 	.dot = kern_dot,
 	.gelu_back = kern_gelu_back,
 	.silu_back = kern_silu_back,
+	.softmax_back = kern_softmax_back,
 	.norm_back = kern_norm_back,
 	.image = &kern_image,
 };
