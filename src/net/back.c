@@ -20,7 +20,7 @@ back_value(const struct back *b, int v)
 {
 	if (v < 0 || !b->wanted[v])
 		return NULL;
-	return v == b->x->net->feature ? b->feat : b->grad + b->x->plan.offset[v];
+	return v == b->x->net->feature ? b->feat : b->grad + b->plan.offset[v];
 }
 
 /* Values that depend on the input (params: or on any parameter), in the order in which they are made. */
@@ -104,20 +104,25 @@ back_shared_need(const struct exec *x, bool params)
 enum status
 back_reserve(struct back *b, const struct exec *x, bool params, struct error *e)
 {
-	size_t all;
+	size_t all, values = (size_t)x->net->n_value;
 
 	back_done(b);
+	enum status st = plan_make(x->net, x->plan_n, x->plan_rows, PLAN_GRADIENTS, &b->plan, e);
+	if (st != ST_OK)
+		return st;
 	b->x = x;
 	b->scratch_floats = back_scratch_need(x);
 	b->shared_floats = back_shared_need(x, params);
-	b->wanted = mem_calloc((size_t)x->net->n_value, sizeof *b->wanted);
-	b->grad = mem_aligned(x->plan.floats, sizeof *b->grad);
+	b->wanted = mem_calloc(values, sizeof *b->wanted);
+	b->fresh = mem_calloc(values, sizeof *b->fresh);
+	b->grad = mem_aligned(b->plan.floats, sizeof *b->grad);
 	b->shared = mem_aligned(b->shared_floats, sizeof *b->shared);
 	if (mem_mul(b->scratch_floats, (size_t)pool_threads(x->pool), &all))
 		b->scratch = mem_aligned(all ? all : 1, sizeof *b->scratch);
-	if (!b->wanted || !b->grad || !b->scratch || !b->shared) {
+	if (!b->wanted || !b->fresh || !b->grad || !b->scratch || !b->shared) {
+		st = error_set(e, ST_MEMORY, "out of memory: the gradients take %zu MB", b->plan.floats >> 18);
 		back_done(b);
-		return error_set(e, ST_MEMORY, "out of memory: the gradients take %zu MB", x->plan.floats >> 18);
+		return st;
 	}
 	find_wanted(x->net, params, b->wanted);
 	return ST_OK;
@@ -127,6 +132,8 @@ void
 back_done(struct back *b)
 {
 	free(b->wanted);
+	free(b->fresh);
+	plan_done(&b->plan);
 	mem_free(b->grad);
 	mem_free(b->scratch);
 	mem_free(b->shared);
@@ -153,11 +160,43 @@ to_input(const struct back *b, const struct net_op *op)
 	}
 }
 
-static enum status
-back_op(struct back *b, const struct net_op *op, struct error *e)
+struct clearing {
+	const struct back *b;
+	int v;
+};
+
+static void
+clear_item(void *arg, int item, int worker)
 {
-	if (op->out < 0 || !b->wanted[op->out])
+	const struct clearing *c = arg;
+	size_t step = exec_step(c->b->x, c->v);
+
+	(void)worker;
+	memset(back_value(c->b, c->v) + (size_t)item * step, 0, step * sizeof(float));
+}
+
+static enum status
+clear(struct back *b, int v)
+{
+	struct clearing c = { b, v };
+
+	if (v < 0 || !b->wanted[v] || !b->fresh[v])
 		return ST_OK;
+	b->fresh[v] = false;
+	return pool_run(b->x->pool, b->x->prio, b->x->n, clear_item, &c, b->x->cancel);
+}
+
+/* Does the operation look at `fresh` of this input? */
+static bool
+writes_first(const struct net_op *op, int input)
+{
+	return (op->kind == NET_LINEAR && (input == IN_X || input == IN_RES)) ||
+	       ((op->kind == NET_ATTEND || op->kind == NET_NORM) && input == IN_X);
+}
+
+static enum status
+walk_op(struct back *b, const struct net_op *op, struct error *e)
+{
 	switch (op->kind) {
 	case NET_LINEAR:
 		return back_linear(b, op, e);
@@ -190,13 +229,31 @@ back_op(struct back *b, const struct net_op *op, struct error *e)
 	return error_set(e, ST_FAIL, "operation %d has no backward pass", (int)op->kind);
 }
 
+static enum status
+back_op(struct back *b, const struct net_op *op, struct error *e)
+{
+	if (op->out < 0 || !b->wanted[op->out])
+		return ST_OK;
+	enum status st = clear(b, op->out); /* nobody read it */
+	for (int k = 0; k < NET_INS && st == ST_OK; k++)
+		if (!writes_first(op, k))
+			st = clear(b, op->in[k]);
+	if (st == ST_OK)
+		st = walk_op(b, op, e);
+	for (int k = 0; k < NET_INS; k++)
+		if (op->in[k] >= 0)
+			b->fresh[op->in[k]] = false;
+	return st;
+}
+
 enum status
 back_run(struct back *b, float *feat, float *input, struct error *e)
 {
 	const struct net *net = b->x->net;
 	enum status st = ST_OK;
 
-	memset(b->grad, 0, b->x->plan.floats * sizeof *b->grad);
+	for (int v = 0; v < net->n_value; v++)
+		b->fresh[v] = v != net->feature;
 	b->feat = feat;
 	b->input = input;
 	for (int i = net->n_op - 1; i >= 0 && st == ST_OK; i--)

@@ -19,7 +19,9 @@
 struct back {
 	const struct exec *x;
 	bool *wanted;	/* [n_value] depends on the input (or on parameters, if theirs are asked for) */
-	float *grad;	/* as x->base */
+	bool *fresh;	/* [n_value] nothing has been added to its gradient yet: whoever is first writes or clears it */
+	struct plan plan; /* of the gradients */
+	float *grad;	/* the plan's memory */
 	float *feat;	/* of the feature value, as x->feat */
 	float *input;	/* out: [n,L,d] of EMBED's rows, [n,L] of PIXELS' values; NULL: not asked */
 	/* [n_par] gradients of parameters, as the table's shapes say, added to; NULL: not asked, and only

@@ -16,7 +16,7 @@ struct attend_back {
 	const struct exec *x;
 	const struct net_op *op;
 	int heads, dim, rows;
-	bool causal;
+	bool causal, fresh;
 	size_t ld, ldo, ldr, ldd; /* strides: of q, k, v; of the output; in scratch, over keys and over dim */
 	size_t columns, across;   /* floats of keys or values as columns, of keys as rows, packed */
 };
@@ -116,6 +116,16 @@ weigh(const struct attend_back *a, const struct head *h, int row, int keys, floa
 	a->x->kern->softmax_back(keys, 1 / sum, rest, scale, p, ds);
 }
 
+/* Add a row to a gradient, or write it first. */
+static void
+put(const struct attend_back *a, const float *from, float *to)
+{
+	if (a->fresh)
+		memcpy(to, from, (size_t)a->dim * sizeof *to);
+	else
+		a->x->kern->add(a->dim, to, from, to);
+}
+
 /* Query rows first..first+m. */
 static void
 block(const struct attend_back *a, const struct head *h, int first, int m)
@@ -133,25 +143,22 @@ block(const struct attend_back *a, const struct head *h, int first, int m)
 	gemm_outer(kern, m, keys, a->dim, h->p, a->ldr, d, a->ldo, h->dv_sum, a->ldd, true, h->scratch);
 	gemm_outer(kern, m, keys, a->dim, h->ds, a->ldr, q, a->ld, h->dk_sum, a->ldd, true, h->scratch);
 	gemm_mul(kern, m, h->ds, a->ldr, &h->key_rows, 0, a->dim, 0, h->product, a->ldd);
-	for (int i = 0; i < m; i++) {
-		float *to = h->dq + (size_t)(first + i) * a->ld;
-		kern->add(a->dim, to, h->product + (size_t)i * a->ldd, to);
-	}
+	for (int i = 0; i < m; i++)
+		put(a, h->product + (size_t)i * a->ldd, h->dq + (size_t)(first + i) * a->ld);
 }
 
 static void
 attend_item(void *arg, int item, int worker)
 {
 	const struct attend_back *a = arg;
-	const struct kern *kern = a->x->kern;
 	struct head h = bring(a, item / a->heads, item % a->heads, back_scratch(a->b, worker));
 
 	memset(h.dk_sum, 0, 2 * (size_t)a->rows * a->ldd * sizeof *h.dk_sum);
 	for (int first = 0; first < a->rows; first += QUERY_ROWS)
 		block(a, &h, first, a->rows - first < QUERY_ROWS ? a->rows - first : QUERY_ROWS);
 	for (size_t j = 0; j < (size_t)a->rows; j++) {
-		kern->add(a->dim, h.dk + j * a->ld, h.dk_sum + j * a->ldd, h.dk + j * a->ld);
-		kern->add(a->dim, h.dv + j * a->ld, h.dv_sum + j * a->ldd, h.dv + j * a->ld);
+		put(a, h.dk_sum + j * a->ldd, h.dk + j * a->ld);
+		put(a, h.dv_sum + j * a->ldd, h.dv + j * a->ld);
 	}
 }
 
@@ -162,6 +169,7 @@ back_attend(struct back *b, const struct net_op *op, struct error *e)
 
 	(void)e;
 	a.b = b;
+	a.fresh = b->fresh[op->in[IN_X]];
 	a.ld = exec_ld(b->x, op->in[IN_X]);
 	a.ldo = exec_ld(b->x, op->out);
 	return pool_run(b->x->pool, b->x->prio, b->x->n * a.heads, attend_item, &a, b->x->cancel);

@@ -29,7 +29,8 @@ struct linear_back {
 	size_t ldn, ldk;     /* strides in scratch, and ldk of `prepared` */
 	float *prepared;     /* [samples rows, ldk] before() of all rows; NULL: the input itself, or not wanted */
 	bool again;	     /* the product is needed once more */
-	bool gated;	     /* a gate whose gradient is wanted */
+	const float *before; /* what the activation was applied to, as the output; NULL: not kept */
+	bool fresh_x, fresh_res; /* first to write these gradients */
 };
 
 static size_t
@@ -96,6 +97,16 @@ rotate_back(const struct linear_back *l, int row, float *d)
 		}
 }
 
+/* Add to a gradient, or write it first. */
+static void
+put(const struct linear_back *l, int n, const float *d, bool fresh, float *to)
+{
+	if (fresh)
+		memcpy(to, d, (size_t)n * sizeof *to);
+	else
+		l->x->kern->add(n, to, d, to);
+}
+
 /* Gradient of one row of the product from that of the row of the output, but
  * for the gate; pre: the product, where it is needed. */
 static void
@@ -104,17 +115,19 @@ through_after(const struct linear_back *l, int sample, int row, const float *pre
 	const struct net_op *op = l->op;
 	const struct kern *kern = l->x->kern;
 
+	const float *bias = l->before ? NULL : l->bias;
+
 	if (op->after == AFTER_GELU) {
-		kern->gelu_back(l->n, pre, l->bias, d);
+		kern->gelu_back(l->n, pre, bias, d);
 	} else if (op->after == AFTER_SILU) {
-		kern->silu_back(l->n, pre, l->bias, d);
+		kern->silu_back(l->n, pre, bias, d);
 	} else if (op->after == AFTER_ROPE) {
 		rotate_back(l, row, d);
 	} else if (op->after == AFTER_GATE_ADD) {
 		float *dres = back_value(l->b, op->in[IN_RES]);
 		if (dres) {
 			dres += place(l, op->in[IN_RES], sample, row);
-			kern->add(l->n, dres, d, dres);
+			put(l, l->n, d, l->fresh_res, dres);
 		}
 		if (l->drop.limit)
 			dropout_apply(&l->drop, l->x->in_first + (l->merged ? row : sample), l->merged ? 0 : row, 0, l->n, d);
@@ -131,12 +144,14 @@ through_before(const struct linear_back *l, int sample, int row, float *d, float
 	float *dx = back_value(l->b, op->in[IN_X]) + at;
 
 	if (op->before == BEFORE_LN_MODULATE) {
+		if (l->fresh_x)
+			memset(dx, 0, (size_t)l->k * sizeof *dx);
 		back_norm_row(&l->norm, sample, exec_value(l->x, op->in[IN_X]) + at, d, dx, part);
 		return;
 	}
 	if (op->before == BEFORE_SILU)
 		kern->silu_back(l->k, exec_value(l->x, op->in[IN_X]) + at, NULL, d);
-	kern->add(l->k, dx, d, dx);
+	put(l, l->k, d, l->fresh_x, dx);
 }
 
 /* The gradients of m rows of the product, at *ld; in place of those of the
@@ -146,7 +161,10 @@ product_rows(const struct linear_back *l, int sample, int first, int m, const fl
 {
 	int out = l->op->out;
 	float *d = back_value(l->b, out) + place(l, out, sample, first);
+	size_t ldpre = l->before ? exec_ld(l->x, out) : l->ldn;
 
+	if (l->before)
+		pre = l->before + place(l, out, sample, first);
 	*ld = exec_ld(l->x, out);
 	if (!l->b->par) {
 		for (int i = 0; i < m; i++)
@@ -155,7 +173,7 @@ product_rows(const struct linear_back *l, int sample, int first, int m, const fl
 		*ld = l->ldn;
 	}
 	for (int i = 0; i < m; i++)
-		through_after(l, sample, first + i, pre + (size_t)i * l->ldn, d + (size_t)i * *ld);
+		through_after(l, sample, first + i, pre + (size_t)i * ldpre, d + (size_t)i * *ld);
 	return d;
 }
 
@@ -195,6 +213,12 @@ linear_item(void *arg, int item, int worker)
 	if (!back_value(l->b, l->op->in[IN_X]))
 		return;
 	d = gate_rows(l, sample, m, d, &ld, scratch);
+	if (l->fresh_x && l->op->before == BEFORE_NONE && l->k % x->kern->nr == 0) {
+		int v = l->op->in[IN_X];
+		gemm_mul(x->kern, m, d, ld, &l->wt, 0, l->k, 0, back_value(l->b, v) + place(l, v, sample, first),
+			 exec_ld(x, v));
+		return;
+	}
 	gemm_mul(x->kern, m, d, ld, &l->wt, 0, l->k, 0, a, l->ldk);
 	for (int i = 0; i < m; i++)
 		through_before(l, sample, first + i, a + (size_t)i * l->ldk, part);
@@ -216,7 +240,6 @@ lay_out(const struct exec *x, const struct net_op *op, int n)
 				 .ldk = stride(op->dim[DIM_K]) };
 
 	l.blocks = (l.rows + ITEM_ROWS - 1) / ITEM_ROWS;
-	l.again = op->after == AFTER_GELU || op->after == AFTER_SILU;
 	return l;
 }
 
@@ -281,6 +304,10 @@ back_linear(struct back *b, const struct net_op *op, struct error *e)
 
 	l.b = b;
 	l.drop = dropout_of(x, op);
+	l.before = exec_before(x, op->out);
+	l.again = !l.before && (op->after == AFTER_GELU || op->after == AFTER_SILU);
+	l.fresh_res = op->after == AFTER_GATE_ADD && b->fresh[op->in[IN_RES]];
+	l.fresh_x = b->fresh[op->in[IN_X]] && !(l.fresh_res && op->in[IN_X] == op->in[IN_RES]);
 	if ((st = weights_back(x->w, op->par[PAR_W], false, &l.wt, e)) != ST_OK ||
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &l.bias, e)) != ST_OK ||
 	    (norm && (st = back_norm_start(&l.norm, b, op, l.samples, l.blocks, e)) != ST_OK))

@@ -106,9 +106,12 @@ norm_item(void *arg, int item, int worker)
 	float *dx = back_value(m->b, in) + (size_t)sample * exec_step(x, in), *part = back_norm_part(m, item);
 
 	(void)worker;
-	for (size_t i = (size_t)first; i < (size_t)end; i++)
+	for (size_t i = (size_t)first; i < (size_t)end; i++) {
+		if (m->b->fresh[in])
+			memset(dx + i * exec_ld(x, in), 0, (size_t)m->k * sizeof *dx);
 		back_norm_row(m, sample, src + i * exec_ld(x, in), d + i * exec_ld(x, out), dx + i * exec_ld(x, in),
 			      part);
+	}
 }
 
 static int

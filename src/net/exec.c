@@ -13,6 +13,12 @@ exec_value(const struct exec *x, int v)
 	return v == x->net->feature ? x->feat : x->base + x->plan.offset[v];
 }
 
+float *
+exec_before(const struct exec *x, int v)
+{
+	return x->plan.before[v] == PLAN_NONE ? NULL : x->base + x->plan.before[v];
+}
+
 size_t
 exec_ld(const struct exec *x, int v)
 {
@@ -49,7 +55,8 @@ exec_reserve(struct exec *x, int n, int rows, bool keep, struct error *e)
 
 	if (x->base && n <= x->plan_n && rows <= x->plan_rows)
 		return ST_OK;
-	enum status st = plan_make(x->net, n, rows, keep, &plan, e);
+	enum plan_kind kind = !keep ? PLAN_INFER : x->learn ? PLAN_LEARN : PLAN_KEEP;
+	enum status st = plan_make(x->net, n, rows, kind, &plan, e);
 	if (st != ST_OK)
 		return st;
 	float *base = mem_aligned(plan.floats, sizeof *base);

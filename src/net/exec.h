@@ -31,6 +31,7 @@ struct exec {
 	struct plan plan;
 	int plan_n, plan_rows;  /* what the plan has room for */
 	float *base;            /* the plan's memory */
+	bool learn;             /* values are kept for gradients of parameters: PLAN_LEARN */
 	float *feat;            /* the feature value: [n,rows,F] */
 	int n, rows, row0;      /* samples; positions per sample and the first of them */
 	const struct net_input *in;
@@ -45,6 +46,7 @@ struct exec {
 };
 
 float *exec_value(const struct exec *x, int v);         /* first row of sample 0; v -1: NULL */
+float *exec_before(const struct exec *x, int v);        /* what its activation was applied to; NULL: not kept */
 size_t exec_ld(const struct exec *x, int v);
 size_t exec_step(const struct exec *x, int v);          /* floats from one sample to the next */
 int exec_rows(const struct exec *x, int v);             /* rows per sample */
@@ -65,6 +67,7 @@ struct linear {
 	const float *x, *mod, *res;
 	size_t ldx, step_x, ldmod, ldres, step_res;
 	float *out;
+	float *before_out;      /* as out: what the activation is applied to; NULL: not kept */
 	size_t ldout, step_out;
 	int shift, scale, gate; /* columns of mod */
 	int head_dim;

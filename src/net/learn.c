@@ -112,24 +112,28 @@ learn_measure(const struct net *net, const struct kern *kern, int threads, int n
 	      struct error *e)
 {
 	struct exec x = { .net = net, .kern = kern, .plan_n = n, .plan_rows = net->L, .n = n, .rows = net->L };
+	struct plan gradients = { 0 };
 	bool *seen = mem_calloc((size_t)net->n_par, sizeof *seen);
 	size_t own;
 
 	if (!seen)
 		return error_set(e, ST_MEMORY, "out of memory");
-	enum status st = plan_make(net, n, net->L, backward, &x.plan, e);
+	enum status st = plan_make(net, n, net->L, backward ? PLAN_LEARN : PLAN_INFER, &x.plan, e);
 	if (st == ST_OK && !own_floats(net, n, backward, &own))
 		st = error_set(e, ST_MEMORY, "the network needs more memory than there can be");
+	if (st == ST_OK && backward)
+		st = plan_make(net, n, net->L, PLAN_GRADIENTS, &gradients, e);
 	if (st == ST_OK) {
 		size_t each = exec_scratch_need(&x, n, net->L) + run_head_scratch(net, kern, LEARN_ROWS);
 		if (backward)
 			each += back_scratch_need(&x);
-		*bytes = sizeof(float) * ((uint64_t)x.plan.floats * (backward ? 2 : 1) + own +
+		*bytes = sizeof(float) * ((uint64_t)x.plan.floats + gradients.floats + own +
 					  (uint64_t)threads * each + form_floats(&x, backward, seen) +
 					  (backward ? back_shared_need(&x, true) : 0) +
 					  2 * (uint64_t)net->L * (uint64_t)run_half(net));
 	}
 	plan_done(&x.plan);
+	plan_done(&gradients);
 	free(seen);
 	return st;
 }
@@ -139,7 +143,7 @@ learn_bytes(const struct learn *l)
 {
 	const struct back *b = &l->run->back;
 	size_t scratch = b->scratch_floats * (size_t)pool_threads(l->run->pool);
-	size_t back = l->backward ? b->x->plan.floats + b->shared_floats + scratch : 0;
+	size_t back = l->backward ? b->plan.floats + b->shared_floats + scratch : 0;
 
 	return net_run_bytes(l->run) + weights_bytes(l->w) + sizeof(float) * (l->own + back);
 }
@@ -182,6 +186,7 @@ make(struct learn *l, const struct learn_setup *s, struct error *e)
 	weights_priority(l->w, POOL_TRAIN);
 	struct exec *x = &l->run->trunk;
 	x->prio = POOL_TRAIN;
+	x->learn = s->backward;
 	if ((st = run_prepare(l->run, x, l->n, l->net->L, e)) != ST_OK ||
 	    (st = run_head_reserve(l->run, LEARN_ROWS, e)) != ST_OK || (st = make_own(l, e)) != ST_OK)
 		return st;

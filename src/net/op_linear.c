@@ -132,10 +132,14 @@ finish_row(const struct linear *l, int sample, int row, int j0, int j1, float *t
 	}
 	switch (l->after) {
 	case AFTER_GELU:
-		kern->gelu(n, tile, bias, out);
-		break;
 	case AFTER_SILU:
-		kern->silu(n, tile, bias, out);
+		if (l->before_out) {
+			float *before = l->before_out + (out - l->out);
+			kern->add(n, tile, bias, before);
+			tile = before;
+			bias = NULL;
+		}
+		(l->after == AFTER_GELU ? kern->gelu : kern->silu)(n, tile, bias, out);
 		break;
 	case AFTER_GATE_ADD:
 		kern->gate_add(n, tile, bias, mod ? mod + l->gate + j0 : NULL,
@@ -234,6 +238,7 @@ op_linear(struct exec *x, const struct net_op *op, struct error *e)
 		l.step_res = exec_step(x, op->in[IN_RES]);
 	}
 	l.out = exec_value(x, op->out);
+	l.before_out = exec_before(x, op->out);
 	l.ldout = exec_ld(x, op->out);
 	l.step_out = exec_step(x, op->out);
 	if (op->after == AFTER_ROPE) {

@@ -42,7 +42,7 @@ sizes(const struct net *net, int n, int rows, struct plan *p, struct life *life)
 		    !mem_mul(count, p->ld[v], &life[v].size) || !mem_add(sum, life[v].size, &sum))
 			return false;
 	}
-	return sum <= SIZE_MAX / 2 / sizeof(float);
+	return sum <= SIZE_MAX / 4 / sizeof(float);
 }
 
 static void
@@ -123,12 +123,13 @@ first_fit(const struct net *net, const struct plan *p, const struct life *life, 
 }
 
 static void
-place(const struct net *net, bool keep, struct plan *p, const struct life *life, bool *placed)
+place(const struct net *net, enum plan_kind kind, struct plan *p, const struct life *life, bool *placed)
 {
 	for (int v = 0; v < net->n_value; v++) {
 		if (v == net->feature || life[v].same_as >= 0)
 			continue;
-		p->offset[v] = keep ? p->floats : first_fit(net, p, life, placed, v);
+		bool share = kind == PLAN_INFER || kind == PLAN_GRADIENTS;
+		p->offset[v] = !share ? p->floats : first_fit(net, p, life, placed, v);
 		placed[v] = true;
 		if (p->offset[v] + life[v].size > p->floats)
 			p->floats = p->offset[v] + life[v].size;
@@ -138,8 +139,22 @@ place(const struct net *net, bool keep, struct plan *p, const struct life *life,
 			p->offset[v] = p->offset[life[v].same_as];
 }
 
+/* Room for what activations are applied to, behind everything else. */
+static void
+place_before(const struct net *net, const struct life *life, struct plan *p)
+{
+	for (int i = 0; i < net->n_op; i++) {
+		const struct net_op *op = &net->op[i];
+		if (op->kind != NET_LINEAR || (op->after != AFTER_GELU && op->after != AFTER_SILU) ||
+			op->out == net->feature)
+			continue;
+		p->before[op->out] = p->floats;
+		p->floats += life[op->out].size;
+	}
+}
+
 enum status
-plan_make(const struct net *net, int n, int rows, bool keep, struct plan *out, struct error *e)
+plan_make(const struct net *net, int n, int rows, enum plan_kind kind, struct plan *out, struct error *e)
 {
 	struct life *life = mem_calloc((size_t)net->n_value, sizeof *life);
 	bool *placed = mem_calloc((size_t)net->n_value, sizeof *placed);
@@ -148,15 +163,20 @@ plan_make(const struct net *net, int n, int rows, bool keep, struct plan *out, s
 	*out = (struct plan){ 0 };
 	out->offset = mem_calloc((size_t)net->n_value, sizeof *out->offset);
 	out->ld = mem_calloc((size_t)net->n_value, sizeof *out->ld);
-	if (!life || !placed || !out->offset || !out->ld)
+	out->before = mem_calloc((size_t)net->n_value, sizeof *out->before);
+	if (!life || !placed || !out->offset || !out->ld || !out->before)
 		st = error_set(e, ST_MEMORY, "out of memory");
 	else if (!sizes(net, n, rows, out, life))
 		st = error_set(e, ST_MEMORY, "the network needs more memory than there can be");
 	if (st == ST_OK) {
 		lives(net, life);
-		if (!keep)
+		for (int v = 0; v < net->n_value; v++)
+			out->before[v] = PLAN_NONE;
+		if (kind == PLAN_INFER)
 			join(net, life);
-		place(net, keep, out, life, placed);
+		place(net, kind, out, life, placed);
+		if (kind == PLAN_LEARN)
+			place_before(net, life, out);
 	} else {
 		plan_done(out);
 	}
@@ -170,5 +190,6 @@ plan_done(struct plan *p)
 {
 	free(p->offset);
 	free(p->ld);
+	free(p->before);
 	*p = (struct plan){ 0 };
 }

@@ -193,7 +193,7 @@ net_run_measure(const struct net *net, const struct kern *kern, int threads, uin
 {
 	struct exec x = { .net = net, .kern = kern };
 	struct plan plan;
-	enum status st = plan_make(net, 1, net->L, false, &plan, e);
+	enum status st = plan_make(net, 1, net->L, PLAN_INFER, &plan, e);
 
 	if (st != ST_OK)
 		return st;
