@@ -368,7 +368,7 @@ test_plan(void)
 	struct plan shared, kept;
 	struct error e;
 
-	CHECK(plan_make(net, 1, 128, false, &shared, &e) == ST_OK && plan_make(net, 1, 128, true, &kept, &e) == ST_OK,
+	CHECK(plan_make(net, 1, 128, PLAN_INFER, &shared, &e) == ST_OK && plan_make(net, 1, 128, PLAN_KEEP, &kept, &e) == ST_OK,
 		"plans");
 	CHECK(shared.floats * 4 < kept.floats, "values share memory: %zu floats, %zu without", shared.floats,
 		kept.floats);
@@ -383,7 +383,7 @@ test_plan(void)
 	c.hidden = 64 * 1000000;
 	struct net *huge = net_new();
 	CHECK(dit_describe(&c, huge, &e) == ST_OK && net_finish(huge, &e) == ST_OK, "a huge description");
-	CHECK(plan_make(huge, 1 << 30, c.length, false, &shared, &e) == ST_MEMORY,
+	CHECK(plan_make(huge, 1 << 30, c.length, PLAN_INFER, &shared, &e) == ST_MEMORY,
 		"a plan beyond all memory is refused");
 	net_free(huge);
 	net_free(net);

@@ -342,8 +342,8 @@ test_description(void)
 		  strcmp(net->par[net->n_par - 1].name, "cond_map.embedding_table.weight") == 0 &&
 		  strcmp(net->par[net->n_par - 2].name, "output_modules.1.bias") == 0,
 	      "published order");
-	enum status st = plan_make(net, 1, c.length, false, &shared, &e);
-	CHECK(st == ST_OK && plan_make(net, 1, c.length, true, &kept, &e) == ST_OK, "plans");
+	enum status st = plan_make(net, 1, c.length, PLAN_INFER, &shared, &e);
+	CHECK(st == ST_OK && plan_make(net, 1, c.length, PLAN_KEEP, &kept, &e) == ST_OK, "plans");
 	CHECK(shared.floats * 4 < kept.floats, "values share memory: %zu floats, %zu without", shared.floats,
 	      kept.floats);
 	plan_done(&shared);
