@@ -4,7 +4,6 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +17,11 @@
 #include "run/picture.h"
 #include "run/probe.h"
 #include "run/sample.h"
-#include "run/score.h"
 #include "run/settings.h"
 #include "run/sweep.h"
 #include "run/verify.h"
 #include "run/wire.h"
+#include "run/wire_eval.h"
 #include "run/wire_sweep.h"
 #include "ui/app.h"
 #include "ui/term.h"
@@ -407,25 +406,11 @@ static int
 run_eval(const struct settings *s)
 {
 	struct error e = { .code = ST_OK };
-	struct opened *o = NULL;
-	struct score score = { 0 };
-	const char *path = settings_text(s, OPT_IN);
-	FILE *in = stdin;
+	char *text = NULL;
 	enum status st = need_file(s, &e);
 
-	if (st == ST_OK && path && !(in = fopen(path, "rbe")))
-		st = error_set(&e, ST_FAIL, "%s: %s", path, strerror(errno));
 	if (st == ST_OK)
-		st = wire_open(s, &o, &e);
-	if (st == ST_OK) {
-		st = score_stream(o, in, (int)settings_int(s, OPT_WHOLE_BATCHES, 0), &score, &e);
-		if (st != ST_OK)
-			error_prefix(&e, st == ST_USAGE ? o->path : path ? path : "standard input");
-	}
-	char *text = st == ST_OK ? score_text(&score, o->path, settings_flag(s, OPT_JSON)) : NULL;
-	open_done(o);
-	if (in && in != stdin)
-		fclose(in);
+		st = wire_eval(s, &text, &e);
 	return st == ST_OK ? print_page(text) : fail(st, &e);
 }
 

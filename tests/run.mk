@@ -13,8 +13,9 @@ tests_test_guidance_SOURCES = tests/test_guidance.c tests/sampler_util.h tests/f
 TESTS += tests/test_guidance tests/guide.sh
 EXTRA_DIST += tests/guide.sh
 
-check_PROGRAMS += tests/test_metric tests/test_sweep
+check_PROGRAMS += tests/test_metric tests/test_likelihood tests/test_sweep
 tests_test_metric_SOURCES = tests/test_metric.c
+tests_test_likelihood_SOURCES = tests/test_likelihood.c
 tests_test_sweep_SOURCES = tests/test_sweep.c
-TESTS += tests/test_metric tests/test_sweep tests/sweep.sh
+TESTS += tests/test_metric tests/test_likelihood tests/test_sweep tests/sweep.sh
 EXTRA_DIST += tests/sweep.sh

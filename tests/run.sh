@@ -76,8 +76,15 @@ refuse 2 "there is no command" help nonsense
 refuse 2 "which file" info
 refuse 2 "which input" probe "$demo"
 refuse 2 "which file" eval
-refuse 2 "must be a GPT-2" eval "$demo"
+refuse 1 "standard input: there is no sample" eval "$demo"
 refuse 1 "nothing: No such file" eval "$demo" --in nothing
+refuse 1 "nothing" eval "$demo" --data nothing
+echo '{"text":"too short"}' >short.jsonl
+refuse 1 "short.jsonl: line 1: 9 tokens, but the model's samples have 128" eval "$demo" --in short.jsonl
+echo '{"tokens":[1,2,99]}' >strange.jsonl
+refuse 1 "strange.jsonl: line 1: token 2 is none of the model's" eval "$demo" --in strange.jsonl
+echo '{"tokens":' >broken.jsonl
+refuse 1 "broken.jsonl: line 1: " eval "$demo" --in broken.jsonl
 refuse 2 "where to" export "$demo"
 
 # --- files ---
@@ -126,6 +133,23 @@ point "clamps" [ "$(grep -cE '^the king.{12} and ' clamped)" -eq 2 ]
 "$PSIVIEW" sample "$demo" --steps 3 --raw --format jsonl >raw.1
 "$PSIVIEW" sample "$demo" --steps 3 --weights raw --format jsonl >raw.2
 point "--raw is --weights raw" cmp <(steady raw.1) <(steady raw.2)
+
+# --- the bound of texts under a diffusion model ---
+"$PSIVIEW" eval "$demo" --in three --json >bound.1 && "$PSIVIEW" eval "$demo" -t 1 --json <three >bound.2 && cmp bound.1 bound.2
+point "eval: the bound of samples, from a file or a pipe" [ $? -eq 0 ]
+sed 's/"tokens":\[[^]]*\],//' three >three.text
+"$PSIVIEW" eval "$demo" --in three.text --json | cmp bound.1 -
+point "of their text the same" [ $? -eq 0 ]
+for ((i = 0; i < 600; i++)); do
+	echo "the king of france had a horse of his own and he rode with the queen to the sea and back to the land"
+done | tr '\n' ' ' >king.txt
+"$PSIVIEW" eval "$demo" --data king.txt -n 32 --json | sed -n 's/.*"nats_per_token": \([0-9.]*\).*/\1/p' >bound.king
+for ((i = 0; i < 600; i++)); do
+	echo "kqzx vbnj wq zxkv jq bnm zzq xkcd pfw qqj vhx lrt gkk zpd mxn bvq wjz ckx fqp zzt hgj dkq vvx npw qxz"
+done | tr '\n' ' ' >noise.txt
+"$PSIVIEW" eval "$demo" --data noise.txt -n 32 --json | sed -n 's/.*"nats_per_token": \([0-9.]*\).*/\1/p' >bound.noise
+paste bound.king bound.noise >out
+point "held-out text: words are likelier than noise" awk '{ exit !($1 > .5 && $1 < 2.6 && $2 > $1 + 1) }' out
 
 # --- entropy, as of the published sampler (both about 2.72) ---
 # PSIVIEW_LONG: as many samples as make the mean sharp.  Numbers gain nothing from sanitizers.

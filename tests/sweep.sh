@@ -42,8 +42,8 @@ sweep -o one.csv -t 1 --batch 1 >table
 point "a sweep" [ $? -eq 0 ]
 point "a row for each cell and seed, and a head" [ "$(wc -l <one.csv)" -eq 9 ]
 head -n 1 one.csv >head
-point "its columns" grep -qx 'kappa,steps,seed,samples,entropy,valid,generative_perplexity,network_calls,head_rows,ms,recipe' head
-awk -F, 'NF != 11' one.csv >out
+point "its columns" grep -qx 'kappa,steps,seed,samples,entropy,valid,generative_perplexity,bound,bound_error,network_calls,head_rows,ms,recipe' head
+awk -F, 'NF != 13' one.csv >out
 report "every row has them all" out
 column kappa one.csv | xargs >got
 point "cell by cell" grep -qx '1 1 1 1 .5 .5 .5 .5' got
@@ -98,7 +98,25 @@ else
 	skip "generative perplexity, as eval says it" "no GPT-2 below PSIVIEW_GOLDEN"
 fi
 
+# --- the bound of held-out data ---
+for ((i = 0; i < 600; i++)); do
+	echo "the king of france had a horse of his own and he rode with the queen to the sea and back to the land"
+done | tr '\n' ' ' >king.txt
+bounds() { "$PSIVIEW" sweep "$demo" --grid kappa=1,.5 --grid steps=4,64 -n 1 --seeds 2 --bound 12 --data king.txt "$@"; }
+bounds -o bound.csv -t 1 >bound.table
+column bound bound.csv | xargs >got
+point "falls with the steps at kappa 1, grows at kappa .5" \
+	awk '{ exit !($3 + $4 < $1 + $2 && $7 + $8 > 2 * ($5 + $6) && $3 + $4 > 2) }' got
+point "the table says the bound in continuous time" grep -q '^(NELBO, whatever kappa): [0-9.]*, standard error' bound.table
+bounds -o bound.2.csv -t 2 --batch 1 >/dev/null
+point "the same numbers with two threads" cmp <(steady bound.csv) <(steady bound.2.csv)
+
 # --- refused ---
+refuse 2 "--bound: on which data" "$demo" --grid kappa=1 --bound 4
+refuse 2 "--data: what for" "$demo" --grid kappa=1 --data king.txt
+refuse 2 "--bound: there is no bound where kappa depends" "$demo" --grid per=none,conf --bound 4 --data king.txt
+refuse 1 "nothing" "$demo" --grid kappa=1 --bound 4 --data nothing
+refuse 2 "too many samples" "$demo" --grid kappa=1 --bound 1000000 --seeds 100000 --data king.txt
 refuse 2 "--grid" "$demo" --grid kappa
 refuse 2 "--grid" "$demo" --grid kappa=
 refuse 2 "--grid" "$demo" --grid kappa=0,,1

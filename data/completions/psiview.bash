@@ -10,11 +10,11 @@ _psiview_options()
 	screen) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --cache= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --plain --no-probe --mouse --theme= --images= --record= --play= --terminal-info --print-config --help --version --classifier= --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --cls= --guide= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	sample) echo '--count= --preset= --recipe= --clamp= --format= --output= --class= --zoom= --gap= --columns= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --print-config --help --version --classifier= --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --cls= --guide= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	probe) echo '--threads= --in= --out= --positions= --raw --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
-	eval) echo '--threads= --in= --whole-batches= --json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
+	eval) echo '--count= --threads= --in= --whole-batches= --json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version --data= ' ;;
 	info) echo '--json --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	verify) echo '--threads= --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	export) echo '--output= --dtype= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
-	sweep) echo '--count= --preset= --recipe= --clamp= --output= --class= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version --classifier= --grid= --seeds= --format= --valid= --scorer= --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --cls= --guide= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
+	sweep) echo '--count= --preset= --recipe= --clamp= --output= --class= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version --classifier= --grid= --seeds= --format= --valid= --scorer= --bound= --data= --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --cls= --guide= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
 	help) echo '--help --version ' ;;
 	esac
 }
@@ -58,6 +58,8 @@ _psiview_value()
 	--format) echo 'words:csv jsonl' ;;
 	--valid) echo 'words:sudoku4 sudoku6 sudoku9' ;;
 	--scorer) echo file ;;
+	--bound) echo any ;;
+	--data) echo file ;;
 	--kappa) echo any ;;
 	--zone-high) echo any ;;
 	--zone-mid) echo any ;;

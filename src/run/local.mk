@@ -11,8 +11,12 @@ libpsiview_a_SOURCES += \
 	src/run/features.h \
 	src/run/grid.c \
 	src/run/grid.h \
+	src/run/held.c \
+	src/run/held.h \
 	src/run/info.c \
 	src/run/info.h \
+	src/run/likelihood.c \
+	src/run/likelihood.h \
 	src/run/open.c \
 	src/run/open.h \
 	src/run/options.c \
@@ -54,6 +58,8 @@ libpsiview_a_SOURCES += \
 	src/run/walk.h \
 	src/run/wire.c \
 	src/run/wire.h \
+	src/run/wire_eval.c \
+	src/run/wire_eval.h \
 	src/run/wire_sweep.c \
 	src/run/wire_sweep.h \
 	src/run/write_gif.c \

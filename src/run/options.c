@@ -13,8 +13,8 @@ const struct subcommand subcommand_list[SUB_COUNT] = {
 	[SUB_SAMPLE] = { "sample", "[OPTION...] [FILE]", "Draw samples and write them: text, JSON lines, pictures." },
 	[SUB_PROBE] = { "probe", "FILE --in IN.safetensors --out OUT.safetensors [OPTION...]",
 		"Write what the network says about given inputs." },
-	[SUB_EVAL] = { "eval", "SCORER [--in FILE.jsonl] [OPTION...]",
-		"Score texts by a GPT-2: generative perplexity, with entropy." },
+	[SUB_EVAL] = { "eval", "MODEL [--in FILE.jsonl | --data PATH] [OPTION...]",
+		"Score texts: perplexity under a GPT-2, or a diffusion model's bound." },
 	[SUB_INFO] = { "info", "FILE [OPTION...]", "Say what a checkpoint is." },
 	[SUB_VERIFY] = { "verify", "FILE [OPTION...]",
 		"Check a checkpoint: sums, shapes, numbers, reference vectors." },
@@ -47,8 +47,8 @@ subcommand_find(const char *name)
 #define ALL (BIT(SUB_COUNT) - 1)
 
 static const struct option_info fixed[OPT_FIXED] = {
-	[OPT_COUNT_N] = { "count", 'n', OPTION_INT, "N", 1, 1 << 20, DRAWS, true,
-		"number of samples (on the screen: side by side)" },
+	[OPT_COUNT_N] = { "count", 'n', OPTION_INT, "N", 1, 1 << 20, DRAWS | EVAL, true,
+		"number of samples (on the screen: side by side; eval: held out)" },
 	[OPT_PRESET] = { "preset", 'p', OPTION_TEXT, "NAME", 0, 0, DRAWS, true,
 		"settings of this name to begin with" },
 	[OPT_RECIPE] = { "recipe", 0, OPTION_TEXT, "LINE", 0, 0, DRAWS, false,
@@ -127,6 +127,10 @@ static const struct option_info fixed[OPT_FIXED] = {
 		"rules of the samples, where the file does not say" },
 	[OPT_SCORER] = { "scorer", 0, OPTION_FILE, "GPT2", 0, 0, SWEEP, false,
 		"measure generative perplexity by this GPT-2" },
+	[OPT_BOUND] = { "bound", 0, OPTION_INT, "N", 1, 1 << 20, SWEEP, false,
+		"measure the bound of the steps on N held-out samples for each seed" },
+	[OPT_DATA] = { "data", 0, OPTION_FILE, "PATH", 0, 0, SWEEP | EVAL, false,
+		"data of the model: what is held out of it is scored; Sudoku needs none" },
 };
 
 /* The knob that is option number i, NULL: past the end. */

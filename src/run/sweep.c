@@ -14,7 +14,7 @@ struct work {
 	const struct sweep_setup *setup;
 	struct sweep *sweep;
 	struct sweep_row *row;           /* being filled; sums until it is done */
-	struct cancel cancel;            /* of the scorer */
+	struct cancel cancel;            /* of the scorer and of bounds */
 	struct sweep_progress progress;
 	double start, all, past;         /* seconds; work of all runs and of those done, in samples times steps */
 };
@@ -29,12 +29,14 @@ now_s(void)
 }
 
 enum status
-sweep_check(const struct opened *o, const struct recipe *r, struct error *e)
+sweep_check(const struct opened *o, const struct recipe *r, bool bound, struct error *e)
 {
 	struct model *m = open_model(o, r->raw);
 	struct leg *leg = NULL;
 	enum status st = recipe_check(r, m, e);
 
+	if (st == ST_OK && bound && (st = likelihood_check(m, r, e)) != ST_OK)
+		return error_prefix(e, "--bound");
 	if (st == ST_OK)
 		st = leg_new(r, m, NULL, 0, 1, &leg, e);
 	if (st == ST_OK)
@@ -42,7 +44,7 @@ sweep_check(const struct opened *o, const struct recipe *r, struct error *e)
 	return st;
 }
 
-/* cancel->between of the scorer: it ends soon after a signal. */
+/* cancel->between: they end soon after a signal. */
 static void
 look_for_stop(void *arg)
 {
@@ -107,6 +109,28 @@ show_progress(void *arg, const struct walk_progress *p)
 	w->setup->progress(w->setup->arg, out);
 }
 
+/* The bound of the row's steps on its seed's share of the held-out samples. */
+static enum status
+take_bound(struct work *w, int seed, struct error *e)
+{
+	const struct sweep_setup *s = w->setup;
+	size_t first = (size_t)seed * (size_t)s->bound;
+	struct samples part = { .n = s->bound, .L = s->held.L, .tok = s->held.tok + first * (size_t)s->held.L,
+		.label = s->held.label ? s->held.label + first : NULL };
+	struct model *m = open_model(s->o, w->row->recipe.raw);
+	struct likelihood b;
+	struct leg *leg;
+	enum status st = leg_new(&w->row->recipe, m, NULL, 0, 1, &leg, e);
+
+	if (st != ST_OK)
+		return st;
+	st = likelihood_psi(m, leg, &part, w->row->recipe.seed, &b, &w->cancel, e);
+	leg_free(leg);
+	w->row->bound = b.mean;
+	w->row->bound_error = b.error;
+	return st;
+}
+
 static enum status
 run_one(struct work *w, int cell, int seed, struct error *e)
 {
@@ -123,6 +147,8 @@ run_one(struct work *w, int cell, int seed, struct error *e)
 	w->progress.cell = cell;
 	w->progress.seed = seed;
 	enum status st = walk_run(&walk, e);
+	if (st == ST_OK && s->bound > 0)
+		st = take_bound(w, seed, e);
 	if (st != ST_OK)
 		return st;
 	row->entropy /= s->count;
@@ -159,6 +185,9 @@ sweep_run(const struct sweep_setup *s, struct sweep *out, struct error *e)
 	w.progress.runs = cells * s->seeds;
 	for (int i = 0; i < cells; i++)
 		w.all += (double)s->cell[i].steps * s->count * s->seeds;
+	if (s->bound > 0)
+		st = likelihood_nelbo(open_model(s->o, s->cell[0].raw), &s->held, s->cell[0].seed, &out->nelbo,
+			&w.cancel, e);
 	for (int seed = 0; seed < s->seeds && st == ST_OK; seed++)
 		for (int cell = 0; cell < cells && st == ST_OK; cell++)
 			st = run_one(&w, cell, seed, e);

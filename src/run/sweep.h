@@ -8,6 +8,7 @@
 #define PSI_RUN_SWEEP_H
 
 #include "run/grid.h"
+#include "run/likelihood.h"
 #include "run/outfile.h"
 #include "run/rules.h"
 #include "run/score.h"
@@ -23,6 +24,7 @@ struct sweep_row {                   /* one (cell, seed) */
 	long valid;                      /* samples that obey the rules */
 	long tokens;                     /* counted by the scorer, and their negative log likelihood */
 	double nll;
+	double bound, bound_error;       /* Psi-NELBO of the held-out samples of this seed, nats per token */
 };
 
 struct sweep_progress {
@@ -42,6 +44,8 @@ struct sweep_setup {
 	int n_clamp;
 	struct rules rules;
 	struct scorer *scorer;           /* borrowed; NULL: no perplexity */
+	struct samples held;             /* [seeds * bound], borrowed: so many for each seed, the same for all cells */
+	int bound;                       /* 0: no bound */
 	void (*progress)(void *arg, const struct sweep_progress *p);    /* NULL: nobody looks */
 	void *arg;
 	const volatile sig_atomic_t *stop;      /* NULL: never */
@@ -51,10 +55,12 @@ struct sweep {
 	const struct sweep_setup *setup; /* borrowed */
 	int done;                        /* rows */
 	struct sweep_row *row;           /* [cells,seeds], owned */
+	struct likelihood nelbo;         /* of all held-out samples, in continuous time */
 };
 
-/* Can this recipe be drawn at all?  Before any work. */
-enum status sweep_check(const struct opened *o, const struct recipe *r, struct error *e);
+/* Can this recipe be drawn at all, and has it a bound if one is asked for?
+ * Before any work. */
+enum status sweep_check(const struct opened *o, const struct recipe *r, bool bound, struct error *e);
 
 /* *out is filled with what was done, whatever the status; ST_CANCELLED: stopped. */
 enum status sweep_run(const struct sweep_setup *s, struct sweep *out, struct error *e);

@@ -15,7 +15,7 @@
 
 /* ---- the one list of measures ---- */
 
-enum show { SHOW_MEAN /* with Student's interval */, SHOW_SHARE /* with Wilson's */, SHOW_PLAIN };
+enum show { SHOW_MEAN /* with Student's interval */, SHOW_SHARE /* with Wilson's */, SHOW_PLAIN, SHOW_NOT };
 
 struct measure {
 	const char *name, *shown;        /* in files; over a column of the table */
@@ -44,6 +44,18 @@ of_perplexity(const struct sweep *s, const struct sweep_row *r)
 }
 
 static double
+of_bound(const struct sweep *s, const struct sweep_row *r)
+{
+	return s->setup->bound > 0 ? r->bound : NAN;
+}
+
+static double
+of_bound_error(const struct sweep *s, const struct sweep_row *r)
+{
+	return s->setup->bound > 0 ? r->bound_error : NAN;
+}
+
+static double
 of_calls(const struct sweep *s, const struct sweep_row *r)
 {
 	(void)s;
@@ -68,6 +80,8 @@ static const struct measure measures[] = {
 	{ "entropy", "entropy", SHOW_MEAN, 3, of_entropy },
 	{ "valid", "valid", SHOW_SHARE, 3, of_valid },
 	{ "generative_perplexity", "gen. perplexity", SHOW_MEAN, 2, of_perplexity },
+	{ "bound", "bound", SHOW_MEAN, 4, of_bound },
+	{ "bound_error", "", SHOW_NOT, 4, of_bound_error },
 	{ "network_calls", "calls", SHOW_PLAIN, 1, of_calls },
 	{ "head_rows", "rows", SHOW_PLAIN, 0, of_rows },
 	{ "ms", "ms", SHOW_PLAIN, 1, of_ms },
@@ -236,6 +250,13 @@ measured(const struct sweep *s, const struct measure *m)
 	return false;
 }
 
+/* Whether it has a column.  Of what is cheap to know differences say nothing. */
+static bool
+shown(const struct sweep *s, const struct measure *m, bool paired)
+{
+	return m->show != SHOW_NOT && !(paired && m->show == SHOW_PLAIN) && measured(s, m);
+}
+
 /* The numbers of a cell, one a seed (minus those of the first cell); returns how many. */
 static int
 values(struct table *t, const struct measure *m, int cell, bool paired)
@@ -291,7 +312,7 @@ fill_line(struct table *t, int cell, bool paired)
 		snprintf(put(t, c++), WIDTH, "%s", cell < 0 ? g->axis[i].name : grid_value(g, cell, i));
 	for (int i = 0; i < MEASURES; i++) {
 		const struct measure *m = &measures[i];
-		if ((paired && m->show == SHOW_PLAIN) || !measured(t->s, m))
+		if (!shown(t->s, m, paired))
 			continue;
 		if (cell < 0)
 			snprintf(put(t, c++), WIDTH, "%s", m->shown);
@@ -324,7 +345,7 @@ count_columns(const struct sweep *s, bool paired)
 	int n = s->setup->grid->n;
 
 	for (int i = 0; i < MEASURES; i++)
-		n += (!paired || measures[i].show != SHOW_PLAIN) && measured(s, &measures[i]);
+		n += shown(s, &measures[i], paired);
 	return n;
 }
 
@@ -357,6 +378,11 @@ print_table(struct table *t)
 		fputs("\nDifferences to the first line, from the same noise\n\n", t->f);
 		print_part(t, true);
 	}
+	if (s->bound > 0)
+		fprintf(t->f,
+			"\nBound: nats per token, %d held-out samples a seed, without filters.  In continuous time\n"
+			"(NELBO, whatever kappa): %.4f, standard error %.4f\n",
+			s->bound, t->s->nelbo.mean, t->s->nelbo.error);
 }
 
 char *

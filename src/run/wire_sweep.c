@@ -1,10 +1,12 @@
 /* wire_sweep.c: see wire_sweep.h. */
 #include "run/wire_sweep.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/held.h"
 #include "run/wire.h"
 
 /* What a sweep is made from; all of it owned. */
@@ -13,6 +15,7 @@ struct parts {
 	struct grid grid;
 	struct recipe *cell;
 	struct edit *clamp;
+	struct samples held;
 	struct outfile *out;             /* NULL: rows are not written */
 	bool jsonl;
 };
@@ -26,6 +29,7 @@ parts_done(struct parts *p)
 	grid_done(&p->grid);
 	free(p->cell);
 	free(p->clamp);
+	samples_done(&p->held);
 }
 
 static enum status
@@ -53,7 +57,7 @@ open_rows(const struct settings *s, struct parts *p, struct error *e)
 
 /* The recipe of each cell, checked. */
 static enum status
-make_cells(const struct settings *s, struct parts *p, struct error *e)
+make_cells(const struct settings *s, struct parts *p, bool bound, struct error *e)
 {
 	const struct grid *g = &p->grid;
 	enum status st = ST_OK;
@@ -67,8 +71,28 @@ make_cells(const struct settings *s, struct parts *p, struct error *e)
 		if (st == ST_OK)
 			st = grid_set(g, i, r, e);
 		if (st == ST_OK)
-			st = sweep_check(p->o, r, e);
+			st = sweep_check(p->o, r, bound, e);
 	}
+	return st;
+}
+
+/* The held-out samples of all seeds. */
+static enum status
+find_held(const struct settings *s, struct parts *p, struct sweep_setup *setup, struct error *e)
+{
+	const char *data = settings_text(s, OPT_DATA);
+	long n = settings_int(s, OPT_BOUND, 0);
+
+	if (n == 0)
+		return data ? error_set(e, ST_USAGE, "--data: what for? (--bound N)") : ST_OK;
+	if (!data && !rules_any(&setup->rules))
+		return error_set(e, ST_USAGE, "--bound: on which data? (--data PATH)");
+	if (n > INT_MAX / setup->seeds)
+		return error_set(e, ST_USAGE, "--bound %ld for each of %d seeds: too many samples", n, setup->seeds);
+	setup->bound = (int)n;
+	enum status st = held_data(p->o, &setup->rules, data, settings_text(s, OPT_TOKENIZER), (int)n * setup->seeds,
+		&p->held, e);
+	setup->held = p->held;
 	return st;
 }
 
@@ -76,12 +100,14 @@ static enum status
 set_up(const struct settings *s, struct parts *p, struct sweep_setup *setup, struct error *e)
 {
 	const char *by = settings_text(s, OPT_SCORER);
-	enum status st = make_cells(s, p, e);
+	enum status st = make_cells(s, p, settings_text(s, OPT_BOUND) != NULL, e);
 
 	if (st == ST_OK)
 		st = wire_clamps(s, p->o, &p->clamp, &setup->n_clamp, e);
 	if (st == ST_OK)
 		st = rules_find(settings_text(s, OPT_VALID), p->o->ckpt, p->o->ema, &setup->rules, e);
+	if (st == ST_OK)
+		st = find_held(s, p, setup, e);
 	if (st == ST_OK && by)
 		st = wire_open_also(s, by, &p->scorer, e);
 	if (st == ST_OK && by && (st = scorer_new(p->scorer, &setup->scorer, e)) != ST_OK)
