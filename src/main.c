@@ -258,8 +258,9 @@ show(const struct settings *s, const struct opened *o, struct sampler *sampler, 
 	struct app_setup setup = { .ckpt = o->ckpt, .model = o->ema, .model_raw = o->raw, .tok = o->tok,
 		.sampler = sampler,
 		.recipe = *r, .name = slash && slash[1] ? slash + 1 : o->path,
-		.side = wire_pictures(o) ? picture_side(o->ema->L) : 0, .layout = o->ckpt->layout,
-		.tok_note = o->tok_note };
+		.side = wire_pictures(o) ? picture_side(o->ema->L) : 0,
+		.layout = layout_read(o->ckpt->layout, o->ema->L), .tok_note = o->tok_note, .pool = o->pool,
+		.path = o->path };
 	struct term_options t = { .no_probe = settings_flag(s, OPT_NO_PROBE), .plain = settings_flag(s, OPT_PLAIN),
 		.mouse = settings_flag(s, OPT_MOUSE), .theme = theme ? theme : "auto",
 		.images = settings_text(s, OPT_IMAGES),

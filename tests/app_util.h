@@ -119,7 +119,7 @@ bench_open_model(struct bench *b, struct model *m, const char *recipe, struct to
 	s.model = m;
 	s.tok = b->tok;
 	s.sampler = b->sampler;
-	s.layout = layout;
+	s.layout = layout_read(layout, m->L);
 	s.name = m->mask >= 0 ? "masked.ckpt" : "uniform.ckpt";
 	if (!b->sampler || app_new(&s, &b->app, &e))
 		return false;

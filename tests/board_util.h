@@ -79,7 +79,7 @@ board_tok(int N, bool masked)
 	return tok_chars(json, strlen(json), &t, NULL) ? NULL : t;
 }
 
-static const char *
+__attribute__((unused)) static const char *
 board_layout(const struct board_model *b, char buf[100])
 {
 	snprintf(buf, 100, "{\"columns\": %d, \"first\": 1, \"box_rows\": %d, \"box_columns\": %d}", b->N, b->box_rows,

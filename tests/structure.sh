@@ -24,8 +24,9 @@ texts()
 # A room, and the prefixes of the headers of ours that it may include.
 # net/model.h holds a struct alpha by value, hence psi/alpha.h in net; a
 # network is bound to an open checkpoint, hence ckpt in models; the screen
-# shows what is open, hence ckpt/ckpt.h in ui; a trainer asks for the
-# description of a network, hence models/registry.h in train.
+# shows what is open and what trains, hence ckpt/ckpt.h, train/trainer.h in
+# ui; a trainer asks for the description of a network, hence models/registry.h
+# in train.
 rooms='
 src/base    base/
 src/ckpt    base/ ckpt/
@@ -35,7 +36,7 @@ src/psi     base/ net/ psi/
 src/train   base/ ckpt/ text/ net/ psi/ train/ models/registry.h
 src/run     base/ ckpt/ text/ net/ psi/ train/ run/ models/registry.h models/classifier.h
 models      base/ ckpt/ net/ psi/alpha.h models/
-ui          base/ run/ psi/ text/ ckpt/ckpt.h ui/
+ui          base/ run/ psi/ text/ ckpt/ckpt.h train/trainer.h ui/
 '
 while read -r room allowed; do
 	[ -n "$room" ] && [ -d "$room" ] || continue

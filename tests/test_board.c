@@ -12,7 +12,10 @@
 static void
 test_read(void)
 {
-	static const struct { const char *json; struct layout want; } cases[] = {
+	static const struct {
+		const char *json;
+		struct layout want;
+	} cases[] = {
 		{ NULL, { 0 } },
 		{ "", { 0 } },
 		{ "[6]", { 0 } },
@@ -99,7 +102,8 @@ test_screens(void)
 
 		board_model_init(&m, screens[i].N, screens[i].masked);
 		if (!CHECK(bench_open_model(&b, &m.model, NULL, board_tok(m.N, screens[i].masked),
-			board_layout(&m, layout)), "%s: opens", screens[i].name))
+					    board_layout(&m, layout)),
+			   "%s: opens", screens[i].name))
 			continue;
 		free(screen(&b, screens[i].w, screens[i].h, screens[i].utf8, true));
 		bool ok = type(&b, screens[i].keys);
@@ -151,7 +155,7 @@ test_moves(void)
 		type(&b, "s");
 		free(screen(&b, 80, 24, true, false));
 		moved += memcmp(row, b.app->priv->row_of, sizeof row) != 0 ||
-			memcmp(col, b.app->priv->col_of, sizeof col) != 0;
+			 memcmp(col, b.app->priv->col_of, sizeof col) != 0;
 	}
 	CHECK(moved == 0, "every cell stands where it stood");
 	bench_close(&b);

@@ -16,13 +16,19 @@ TESTS += tests/test_screens
 check_PROGRAMS += tests/test_board
 tests_test_board_SOURCES = tests/test_board.c tests/app_util.h tests/board_util.h tests/screen_golden.h
 TESTS += tests/test_board
+check_PROGRAMS += tests/test_train_view
+tests_test_train_view_SOURCES = tests/test_train_view.c tests/fake_trainer.c tests/fake_trainer.h tests/app_util.h \
+	tests/board_util.h tests/screen_golden.h
+TESTS += tests/test_train_view
 EXTRA_DIST += tests/golden/screens
 # Golden screens anew, after a change that was meant.
 .PHONY: update-screens
-update-screens: tests/test_screens$(EXEEXT) tests/test_image$(EXEEXT) tests/test_board$(EXEEXT)
+update-screens: tests/test_screens$(EXEEXT) tests/test_image$(EXEEXT) tests/test_board$(EXEEXT) \
+	tests/test_train_view$(EXEEXT)
 	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_screens$(EXEEXT)
 	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_image$(EXEEXT)
 	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_board$(EXEEXT)
+	SRCDIR='$(abs_srcdir)' PSIVIEW_SCREENS=write tests/test_train_view$(EXEEXT)
 check_PROGRAMS += tests/term_host
 tests_term_host_SOURCES = tests/term_host.c tests/app_util.h
 check_PROGRAMS += tests/test_term

@@ -2,8 +2,8 @@
  * app.c: the screen's state: made, freed, driven by keys, commands, reports
  * and time, and drawn.  Screen thread only; nothing here computes or waits.
  */
-#include "ui/view_image.h"
-#include "ui/view_text.h"
+#include "ui/app_private.h"
+#include "ui/train.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,8 +14,9 @@
 #define MIN_H 12
 
 /* The table of views: `:view NAME` (Alt-1.. and F1.. are short names for that).
- * Compare, Sweep, Train and Lessons join it here. */
-static const struct view *const views[] = { &view_sample, &view_inspect, &view_tree, &view_log, &view_help };
+ * Compare, Sweep and Lessons join it here. */
+static const struct view *const views[] = { &view_sample, &view_inspect, &view_tree, &view_train, &view_log,
+	&view_help };
 #define N_VIEWS ((int)(sizeof views / sizeof *views))
 
 int
@@ -30,91 +31,6 @@ app_view(int i)
 	return i >= 0 && i < N_VIEWS ? views[i] : NULL;
 }
 
-static bool
-priv_arrays(struct app_private *p, int S, int L)
-{
-	p->S = S;
-	p->L = L;
-	p->size = (size_t)S * (size_t)L;
-	p->tok = mem_calloc((size_t)L, sizeof *p->tok);
-	p->cause = mem_calloc((size_t)L, sizeof *p->cause);
-	p->prob = mem_calloc((size_t)L, sizeof *p->prob);
-	p->touched = mem_calloc((size_t)L, sizeof *p->touched);
-	p->rank = mem_calloc((size_t)L, sizeof *p->rank);
-	p->age = mem_calloc((size_t)L, sizeof *p->age);
-	p->times = mem_calloc((size_t)L, sizeof *p->times);
-	p->row_of = mem_calloc((size_t)L, sizeof *p->row_of);
-	p->col_of = mem_calloc((size_t)L, sizeof *p->col_of);
-	p->value = mem_calloc(p->size, sizeof *p->value);
-	p->said = mem_calloc(p->size, sizeof *p->said);
-	return p->tok && p->cause && p->prob && p->touched && p->rank && p->age && p->times && p->row_of && p->col_of &&
-	    p->value && p->said;
-}
-
-static enum status
-priv_new(const struct app_setup *s, struct app_private **out, struct error *e)
-{
-	struct app_private *p = mem_calloc(1, sizeof *p);
-	int S = s->recipe.samples, L = s->model->L;
-
-	*out = p;
-	if (!p)
-		return error_set(e, ST_MEMORY, "out of memory");
-	p->other_branch = -1;
-	p->rest_at = p->play_at = p->waiting_since = -1;
-	p->fixed_ms = -1;
-	p->history_sample = -1;
-	if (!priv_arrays(p, S, L) || state_init(&p->now, S, L, e) || state_init(&p->before, S, L, e) ||
-	    state_init(&p->next, S, L, e) || state_init(&p->other, S, L, e) ||
-	    state_init(&p->past, S, L, e))
-		return error_set(e, ST_MEMORY, "out of memory");
-	if (s->n_clamp > 0) {
-		p->clamp = mem_calloc((size_t)s->n_clamp, sizeof *p->clamp);
-		if (!p->clamp)
-			return error_set(e, ST_MEMORY, "out of memory");
-		memcpy(p->clamp, s->clamp, (size_t)s->n_clamp * sizeof *p->clamp);
-		p->n_clamp = s->n_clamp;
-	}
-	return ST_OK;
-}
-
-static void
-priv_free(struct app_private *p)
-{
-	if (!p)
-		return;
-	state_done(&p->now);
-	state_done(&p->before);
-	state_done(&p->next);
-	state_done(&p->other);
-	state_done(&p->past);
-	show_buf_done(&p->past_buf);
-	text_page_free(p->page);
-	image_page_free(p->image);
-	free(p->law);
-	leg_free(p->plan);
-	free(p->clamp);
-	free(p->tok);
-	free(p->cause);
-	free(p->prob);
-	free(p->touched);
-	free(p->rank);
-	free(p->age);
-	free(p->times);
-	free(p->row_of);
-	free(p->col_of);
-	free(p->value);
-	free(p->said);
-	free(p->line.at);
-	free(p->visited.at);
-	free(p->runs.at);
-	free(p->branches.at);
-	for (int i = 0; i < p->n_log; i++)
-		free(p->log[i].text);
-	free(p->log);
-	free(p);
-}
-
 enum status
 app_new(const struct app_setup *s, struct app **out, struct error *e)
 {
@@ -124,34 +40,20 @@ app_new(const struct app_setup *s, struct app **out, struct error *e)
 	*out = NULL;
 	if (!a)
 		return error_set(e, ST_MEMORY, "out of memory");
-	a->ckpt = s->ckpt;
-	a->model = s->model;
-	a->model_raw = s->model_raw;
-	a->tok = s->tok;
-	a->sampler = s->sampler;
-	a->name = s->name;
-	a->side = s->side;
-	a->layout = layout_read(s->layout, s->model->L);
-	a->grid_layout = a->layout.columns > 0;
-	a->cursor.pos = a->layout.first;
-	if (a->side)
-		a->colouring = COLOUR_PLAIN;
-	a->recipe = s->recipe;
 	a->play_rate = 4;
-	a->cursor.reveal = -1;
-	a->cursor.select_from = -1;
 	memcpy(a->theme, "auto", sizeof "auto");
-	st = priv_new(s, &a->priv, e);
-	if (st) {
+	st = desk_open(a, s, e);
+	if (st == ST_OK)
+		st = train_new(a, s, e);
+	if (st != ST_OK) {
 		app_free(a);
 		return st;
 	}
-	header_describe(a);
 	for (int i = 0; s->ckpt && i < s->ckpt->n_warning; i++)
 		app_log(a, true, s->ckpt->warning[i]);
 	if (s->tok_note && *s->tok_note)
 		app_log(a, false, s->tok_note);
-	ask_start(a, a->priv->clamp, a->priv->n_clamp);
+	train_offer(a);
 	*out = a;
 	return ST_OK;
 }
@@ -163,7 +65,8 @@ app_free(struct app *a)
 		return;
 	if (a->popup.close)
 		a->popup.close(a);
-	priv_free(a->priv);
+	train_free(a);
+	desk_free(a);
 	prompt_free(a->prompt);
 	menu_free(a->menu);
 	free(a->copy);
@@ -246,6 +149,7 @@ static do_fn *const does[CMD_COUNT] = {
 	[CMD_INSPECT] = do_inspect, [CMD_MENU] = do_menu, [CMD_HELP] = do_help, [CMD_COMMAND] = do_command,
 	[CMD_COPY] = do_copy, [CMD_WRITE] = do_write, [CMD_REDRAW] = do_redraw, [CMD_SUSPEND] = do_suspend,
 	[CMD_RESTART] = do_restart, [CMD_MOUSE] = do_mouse, [CMD_THEME] = do_theme, [CMD_SELECT] = do_select,
+	[CMD_TRAIN] = do_train,
 	[CMD_QUIT] = do_quit,
 };
 

@@ -8,6 +8,8 @@
 #ifndef PSI_UI_APP_H
 #define PSI_UI_APP_H
 
+#include <limits.h>
+
 #include "ckpt/ckpt.h"
 #include "run/command.h"
 #include "run/sampler.h"
@@ -23,11 +25,13 @@ enum colouring {
 };
 
 struct app;
+struct desk;
 struct menu;
+struct train;
 struct prompt;
 
 /* A view: a full-screen page.  The table of views is in app.c: Sample,
- * Inspect, Tree, Log, Help; Compare, Sweep, Train, Lessons join it there. */
+ * Inspect, Tree, Train, Log, Help; Compare, Sweep, Lessons join it there. */
 struct view {
 	const char *name;
 	void (*draw)(struct app *a, struct canvas *c, struct rect r);
@@ -53,12 +57,12 @@ struct cursor {
 };
 
 struct app {
-	/* what is open; borrowed from main */
+	/* what is looked at, borrowed; desk.c changes it */
 	const struct ckpt *ckpt;
 	struct model *model, *model_raw;
 	const struct tokenizer *tok;
 	struct sampler *sampler;
-	const char *name;            /* file name shown */
+	char name[NAME_MAX + 1];     /* file name shown */
 	int side;                    /* pictures: L = 3 side side, by channel, row, column; 0: text */
 	struct layout layout;        /* how its tokens want to stand */
 
@@ -85,14 +89,19 @@ struct app {
 	struct prompt *prompt;       /* NULL until first opened; app_free calls prompt_free, menu_free */
 	struct menu *menu;
 	int help_top, help_rows;     /* first line of the help shown; lines in sight */
-	struct app_private *priv;    /* app.c: visited nodes, reports, buffers */
+	struct app_private *priv;    /* desk.c: visited nodes, reports, buffers */
+	struct desk *under;          /* the model that waits under this one; NULL: none */
+	struct train *train;         /* train.h: what trains beside */
 };
 
 struct app_setup {
 	const struct ckpt *ckpt; struct model *model, *model_raw; const struct tokenizer *tok;
 	struct sampler *sampler; struct recipe recipe; const char *name;
 	int side;                    /* of pictures; 0: text */
-	const char *layout;          /* JSON (board.h); NULL: running text */
+	struct layout layout;        /* board.h */
+	const char *about;           /* family and size, where there is no checkpoint to ask; NULL: nothing */
+	struct pool *pool;           /* what a training shares with the sampler; NULL: one of its own */
+	const char *path;            /* of the checkpoint; NULL: none */
 	const struct edit *clamp; int n_clamp;
 	const char *tok_note;        /* where the tokenizer came from, or why ids are shown */
 };
@@ -104,6 +113,10 @@ void app_free(struct app *a);
 void app_key(struct app *a, const struct key *k);
 enum status app_command(struct app *a, const char *line, struct error *e);
 void app_reports(struct app *a);                     /* take what the sampler has */
+int app_train_fd(const struct app *a);               /* readable when the training has news; -1: there is none */
+bool app_train_news(struct app *a);                  /* look at it; true: the screen may have changed */
+void app_leave(struct app *a);                       /* quit, at once or when the training is saved */
+void app_end(struct app *a);                         /* a signal ended the program: save the training, waiting for it */
 bool app_tick(struct app *a, double now_s);          /* play; true: something changed */
 double app_next_tick(const struct app *a, double now_s);   /* seconds until app_tick wants a call; < 0: never */
 void app_draw(struct app *a, struct canvas *c);      /* everything: header, view, popup, message */
@@ -122,7 +135,7 @@ void menu_open(struct app *a);
 void menu_free(struct menu *m);
 void prompt_open(struct app *a, const char *initial);
 void prompt_free(struct prompt *p);
-extern const struct view view_sample, view_inspect, view_tree, view_log, view_help;
+extern const struct view view_sample, view_inspect, view_tree, view_train, view_log, view_help;
 
 /* The terminal loop (ui/loop.c): returns the program's status, or 128 + N when
  * signal N ended it (main then raises N again).  Restores the terminal on every

@@ -112,6 +112,12 @@ struct app_private {
 	double fixed_ms;             /* >= 0: shown in place of measured times (golden screens) */
 };
 
+/* desk.c: what is looked at */
+/* Look at another model; the one before waits under it (one at most: close it before the next). */
+enum status desk_open(struct app *a, const struct app_setup *s, struct error *e);
+void desk_close(struct app *a);                              /* back to the one that waits, as it was; none: nothing */
+void desk_free(struct app *a);
+
 /* cursor.c: where the screen looks */
 void cursor_go(struct app *a, struct node *n);               /* look at n; a visit */
 void cursor_go_along(struct app *a, struct node *n);         /* and let the line go on with n's own branch */
@@ -151,7 +157,7 @@ do_fn do_step, do_back, do_next_token, do_prev_token, do_continue, do_continue_b
 	do_slower, do_faster, do_first, do_last, do_goto, do_next_hit, do_prev_hit, do_undo, do_redo;
 do_fn do_set, do_seed, do_sample, do_weights, do_preset, do_recipe, do_label, do_restart;
 do_fn do_tree, do_colour, do_layout, do_reveal, do_view, do_focus, do_focus_back, do_inspect, do_menu, do_help,
-    do_command, do_copy, do_write, do_redraw, do_suspend, do_mouse, do_theme, do_select, do_quit;
+    do_command, do_copy, do_write, do_redraw, do_suspend, do_mouse, do_theme, do_select, do_train, do_quit;
 enum status need_node(const struct app *a, struct error *e); /* ST_FAIL while there is no state yet */
 const char *args_trim(const char *args, char *buf, size_t size);     /* without blanks at the ends; returns buf */
 enum status one_number(const char *args, long lo, long hi, long fallback, long *out, struct error *e);
@@ -172,7 +178,7 @@ void label_words(const struct app *a, int sample, char *buf, size_t size);
 void knob_words(const struct app *a, const char *knob, const struct recipe *r, char *buf, size_t size);
 
 /* header.c: first and last line */
-void header_describe(struct app *a);                         /* once: family, size, L, V */
+void header_describe(struct app *a, const char *about);      /* family, size, L, V; about: without a checkpoint */
 void header_draw(struct app *a, struct canvas *c, struct rect r);
 void hints_draw(struct app *a, struct canvas *c, struct rect r);
 

@@ -96,9 +96,9 @@ side_at(const struct board *b, int j)
 static void
 across(const struct board *b, struct canvas *c, struct rect r, int y, int k)
 {
-	static const uint32_t crossing[3][3] = {
-		{ 0x250c, 0x252c, 0x2510 }, { 0x251c, 0x253c, 0x2524 }, { 0x2514, 0x2534, 0x2518 }
-	};
+	static const uint32_t crossing[3][3] = { { 0x250c, 0x252c, 0x2510 },
+						 { 0x251c, 0x253c, 0x2524 },
+						 { 0x2514, 0x2534, 0x2518 } };
 	const uint32_t *sign = crossing[k == 0 ? 0 : k == b->rows ? 2 : 1];
 
 	for (int x = 0; x < b->w; x++)

@@ -2,7 +2,7 @@
  * do_look.c: commands that change how things are looked at, and what leaves
  * the program: colouring, layout, views, focus, copy, write.
  */
-#include "ui/app_private.h"
+#include "ui/train.h"
 
 #include <stdlib.h>
 
@@ -373,7 +373,7 @@ do_quit(struct app *a, const char *args, struct error *e)
 {
 	(void)args;
 	(void)e;
-	a->quit = true;
+	app_leave(a);
 	return ST_OK;
 }
 
@@ -408,6 +408,8 @@ app_word(const char *what, int i)
 		return i < recipe_knob_count() ? recipe_knob(i)->name : NULL;
 	if (strcmp(what, "preset") == 0)
 		return i < recipe_preset_count() ? recipe_preset_name(i) : NULL;
+	if (strncmp(what, "train ", 6) == 0)
+		return train_word(what + 6, i);
 	if (strncmp(what, "value ", 6) == 0) {
 		const struct knob *k = recipe_knob_find(what + 6);
 

@@ -2,7 +2,7 @@
  * header.c: the first line of the screen (what is open, which run) and the
  * last one (what just happened, else which keys help here).  Screen thread.
  */
-#include "ui/app_private.h"
+#include "ui/train.h"
 
 #include <stdlib.h>
 
@@ -26,7 +26,7 @@ count_parameters(const struct ckpt *c, const char **dtype)
 }
 
 void
-header_describe(struct app *a)
+header_describe(struct app *a, const char *about)
 {
 	struct app_private *p = a->priv;
 	const char *dtype = "";
@@ -34,7 +34,8 @@ header_describe(struct app *a)
 	uint64_t n;
 
 	if (!a->ckpt) {
-		snprintf(p->file_line, sizeof p->file_line, "L%d V%d", p->L, a->model->V);
+		snprintf(p->file_line, sizeof p->file_line, "%s%sL%d V%d", about ? about : "", about ? " " : "", p->L,
+			a->model->V);
 		return;
 	}
 	n = count_parameters(a->ckpt, &dtype);
@@ -109,7 +110,7 @@ header_draw(struct app *a, struct canvas *c, struct rect r)
 	};
 	char branch[8] = "a", label[40] = "";
 
-	snprintf(w[1].text, sizeof w[1].text, "%s", a->name ? a->name : "demo");
+	snprintf(w[1].text, sizeof w[1].text, "%.150s", a->name);
 	snprintf(w[2].text, sizeof w[2].text, "%s%s%s%s", p->file_line,
 		a->recipe.raw ? " raw" : a->model_raw ? " ema" : "", *p->dtype ? " " : "", p->dtype);
 	snprintf(w[3].text, sizeof w[3].text, "L%d V%d", p->L, a->model->V);
@@ -157,6 +158,8 @@ hints_here(const struct app *a)
 		return hints_tree;
 	if (v == &view_log)
 		return hints_log;
+	if (v == &view_train)
+		return train_hints(a);
 	if (v != &view_sample)
 		return hints_view;
 	if (a->playing || (a->priv->stepping && a->priv->steps_left > 1))

@@ -42,10 +42,13 @@ libpsiview_a_SOURCES += \
 	ui/app.c \
 	ui/app_private.h \
 	ui/colour.c \
+	ui/confirm.c \
 	ui/cursor.c \
+	ui/desk.c \
 	ui/do_change.c \
 	ui/do_look.c \
 	ui/do_time.c \
+	ui/do_train.c \
 	ui/header.c \
 	ui/inspect.c \
 	ui/knobs.c \
@@ -54,6 +57,11 @@ libpsiview_a_SOURCES += \
 	ui/reports.c \
 	ui/reveal.c \
 	ui/timeline.c \
+	ui/train.c \
+	ui/train.h \
+	ui/train_chart.c \
+	ui/train_form.c \
+	ui/train_shots.c \
 	ui/image_grid.c \
 	ui/image_paint.c \
 	ui/labels.c \
@@ -65,5 +73,6 @@ libpsiview_a_SOURCES += \
 	ui/text_page.c \
 	ui/view_text.c \
 	ui/view_text.h \
+	ui/view_train.c \
 	ui/view_tree.c \
 	ui/words.c

@@ -28,6 +28,7 @@
 #define ANSWER_S .04
 #define ANSWERS 3
 #define REST_S .15
+#define NEWS_S .1                /* the training is looked at no more often */
 #define LATE_S 5.                /* how long a late answer of the terminal may still come */
 
 struct loop {
@@ -46,6 +47,7 @@ struct loop {
 	bool dirty, urgent, all; /* draw; at once; everything */
 	int answers;             /* reports that still count as the answer to a key */
 	double drawn, started, typed;        /* seconds: last frame, start, last byte from the keyboard */
+	double news;             /* the training was looked at */
 	int died_of;             /* a signal */
 };
 
@@ -242,6 +244,8 @@ timeout(struct loop *l, double now)
 	int rest = input_wait_ms(&l->input);
 
 	wait = sooner(wait, script_due(l->script, l->app, now));
+	if (app_train_fd(l->app) >= 0 && now < l->news + NEWS_S)
+		wait = sooner(wait, l->news + NEWS_S - now);
 	if (l->dirty && !tiles_waiting(l->tiles))
 		wait = sooner(wait, frame_due(l) > now ? frame_due(l) - now : 0);
 	if (rest >= 0)
@@ -256,18 +260,19 @@ static void
 turn(struct loop *l)
 {
 	bool waiting = tiles_waiting(l->tiles);
-	struct pollfd f[4] = {
+	struct pollfd f[5] = {
 		{ .fd = l->tty.in, .events = POLLIN },
 		{ .fd = l->tty.wake[0], .events = POLLIN },
 		{ .fd = sampler_fd(l->app->sampler), .events = POLLIN },
 		{ .fd = waiting ? tiles_fd(l->tiles) : -1, .events = POLLOUT },
+		{ .fd = now_s() < l->news + NEWS_S ? -1 : app_train_fd(l->app), .events = POLLIN },
 	};
-	int n = poll(f, 4, timeout(l, now_s()));
+	int n = poll(f, 5, timeout(l, now_s()));
 
 	if (n < 0 && errno != EINTR)
 		l->died_of = SIGHUP;
 	if (n <= 0)
-		f[0].revents = f[1].revents = f[2].revents = f[3].revents = 0;
+		f[0].revents = f[1].revents = f[2].revents = f[3].revents = f[4].revents = 0;
 	double now = now_s();
 	int rest = input_wait_ms(&l->input);
 	if (f[3].revents && !tiles_go_on(l->tiles))
@@ -285,6 +290,10 @@ turn(struct loop *l)
 			l->answers--;
 			l->urgent = true;
 		}
+	}
+	if (f[4].revents) {
+		l->news = now;
+		l->dirty |= app_train_news(l->app);
 	}
 	if (app_tick(l->app, now))
 		l->dirty = true;
@@ -371,6 +380,8 @@ term_run(struct app *a, const struct term_options *o, struct error *e)
 	tiles_free(l.tiles);
 	picture_done(&l.pictures);
 	tty_close(&l.tty);
+	if (l.died_of)
+		app_end(a);
 	input_done(&l.input);
 	canvas_done(&l.canvas);
 	if (st == ST_OK && script_error(l.script))

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,41 @@ struct plain {
 	const struct node *told; /* the state of the last line */
 	bool inspect;            /* asked for, and not told yet */
 	int broken;              /* errno of the output */
+	int wake[2];             /* a byte for a signal: its number */
+	int died_of;
 };
+
+static volatile sig_atomic_t wake_fd;    /* where the handler writes */
+
+static void
+on_signal(int sig)
+{
+	int before = errno;
+	char byte = (char)sig;
+
+	if (write(wake_fd, &byte, 1) < 0)
+		byte = 0;
+	errno = before;
+}
+
+/* What ends the program first lets a training be saved; the second time it ends at once. */
+static bool
+catch_signals(struct plain *p)
+{
+	static const int which[] = { SIGTERM, SIGHUP, SIGINT };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, old;
+
+	if (pipe2(p->wake, O_NONBLOCK | O_CLOEXEC) != 0)
+		return false;
+	wake_fd = p->wake[1];
+	sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
+		sigaction(which[i], &sa, &old);
+		if (old.sa_handler == SIG_IGN)
+			sigaction(which[i], &old, NULL);
+	}
+	return true;
+}
 
 static void __attribute__((format(printf, 2, 3)))
 say(struct plain *p, const char *fmt, ...)
@@ -206,13 +242,20 @@ turn(struct plain *p)
 {
 	/* a line that waits its turn needs no more input behind it */
 	bool full = p->n > 1u << 16;
-	struct pollfd f[2] = {
+	struct pollfd f[4] = {
 		{ .fd = p->ended || full ? -1 : STDIN_FILENO, .events = POLLIN },
 		{ .fd = sampler_fd(p->app->sampler), .events = POLLIN },
+		{ .fd = app_train_fd(p->app), .events = POLLIN },
+		{ .fd = p->wake[0], .events = POLLIN },
 	};
+	char sig;
 
-	if (poll(f, 2, timeout(p, now_s())) <= 0)
-		f[0].revents = f[1].revents = 0;
+	if (poll(f, 4, timeout(p, now_s())) <= 0)
+		f[0].revents = f[1].revents = f[2].revents = f[3].revents = 0;
+	if (f[3].revents && read(p->wake[0], &sig, 1) == 1)
+		p->died_of = sig;
+	if (f[2].revents)
+		app_train_news(p->app);
 	if (f[1].revents)
 		app_reports(p->app);
 	app_tick(p->app, now_s());
@@ -225,7 +268,7 @@ turn(struct plain *p)
 	while (run_lines(p))
 		tell_token(p);
 	if (p->ended && p->n == 0 && !app_busy(p->app) && !p->app->playing && !p->inspect && !script_playing(p->script))
-		p->app->quit = true;
+		app_leave(p->app);
 }
 
 int
@@ -236,12 +279,18 @@ plain_run(struct app *a, const struct term_options *o, struct error *e)
 
 	if (st != ST_OK)
 		return st;
+	if (!catch_signals(&p)) {
+		script_free(p.script);
+		return error_set(e, ST_FAIL, "pipe: %s", strerror(errno));
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	a->on_log = on_log;
 	a->on_log_arg = &p;
 	say(&p, "%s", a->name);
-	while (!a->quit && !p.broken)
+	while (!a->quit && !p.broken && !p.died_of)
 		turn(&p);
+	if (p.died_of || p.broken)
+		app_end(a);
 	if (!p.broken && fflush(stdout) == EOF)
 		p.broken = errno;
 	a->on_log = NULL;
@@ -254,5 +303,7 @@ plain_run(struct app *a, const struct term_options *o, struct error *e)
 		st = error_set(e, ST_FAIL, "a command failed");
 	script_free(p.script);
 	free(p.buf);
-	return st;
+	close(p.wake[0]);
+	close(p.wake[1]);
+	return p.died_of ? 128 + p.died_of : (int)st;
 }

@@ -3,7 +3,7 @@
  * here: a question is queued, its answer is taken after a wake-up and matched
  * by its ticket.  Screen thread only.
  */
-#include "ui/app_private.h"
+#include "ui/train.h"
 
 #include <stdlib.h>
 
@@ -304,7 +304,7 @@ app_busy(const struct app *a)
 	const struct app_private *p = a->priv;
 
 	return p->stepping || p->start_ticket || p->preview_ticket || p->look_ticket || p->paint_ticket ||
-		p->ahead_ticket || (p->need_ahead && (p->moved || p->rest_at >= 0));
+		p->ahead_ticket || (p->need_ahead && (p->moved || p->rest_at >= 0)) || train_busy(a);
 }
 
 void

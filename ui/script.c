@@ -106,7 +106,8 @@ script_key(struct script *s, struct app *a, const struct key *k)
 		a->on_command_arg = s;
 	}
 	app_key(a, k);
-	if (s && !s->noted && !quiet)
+	/* what opened a popup is told by what comes out of it */
+	if (s && !s->noted && !quiet && !(a->popup.draw && a->popup.quiet))
 		note(s, "keys ", k->name);
 }
 

@@ -39,6 +39,7 @@ struct ckpt {
 	int n_warning;
 	const char *layout;                    /* own files: JSON of a layout (own.h), else NULL */
 	const struct st_file *own;             /* own files: all that is in them, moments and metadata; else NULL */
+	const char *job;                       /* own files a training can go on from: its settings, JSON; else NULL */
 	struct ckpt_private *priv;
 };
 

@@ -228,6 +228,7 @@ read_own(struct opener *o, const struct st_file *f)
 	c->holds_ema = st_meta(f, "weights") && !strcmp(st_meta(f, "weights"), "ema");
 	c->own = f;
 	c->layout = st_meta(f, "layout");
+	c->job = st_meta(f, "job");
 	c->tok_data = (const uint8_t *)st_meta(f, "vocabulary");
 	if (c->tok_data)
 		c->tok_kind = CKPT_TOK_CHARS;

@@ -77,9 +77,12 @@ const struct command command_list[CMD_COUNT] = {
 	[CMD_THEME] = { CMD_THEME, "theme", "", "auto|dark|light|mono", "auto|dark|light|mono",
 	    "colours of the screen", P },
 	[CMD_SELECT] = { CMD_SELECT, "select", "v", "", NULL, "begin or end a selection of positions", L },
+	[CMD_TRAIN] = { CMD_TRAIN, "train", "", "[WHAT]",
+	    "start|pause|resume|save|stop|open|close|set|preset|data|out|continue|new|wait|status",
+	    "train a model beside: start, pause, resume, save, stop, open its average, close it", P },
 	[CMD_KEYS] = { CMD_KEYS, "keys", "", "KEYS", NULL, "as if these keys were typed (scripts)", P },
 	[CMD_WAIT] = { CMD_WAIT, "wait", "", "SECONDS", NULL, "let time pass (scripts)", P },
-	[CMD_QUIT] = { CMD_QUIT, "quit", "q", "", NULL, "leave", P },
+	[CMD_QUIT] = { CMD_QUIT, "quit", "q", "", NULL, "leave (a training is saved first)", P },
 };
 
 #undef T
@@ -242,6 +245,16 @@ offer_value(struct found *f, const char *(*dynamic)(const char *what, int i), co
 	offer_dynamic(f, dynamic, what);
 }
 
+/* The word after a choice: of the kind "COMMAND CHOICE". */
+static void
+offer_second(struct found *f, const char *(*dynamic)(const char *what, int i), const char *name, const char *args)
+{
+	char what[48];
+
+	snprintf(what, sizeof what, "%s %.*s", name, (int)strcspn(args, " \t="), args);
+	offer_dynamic(f, dynamic, what);
+}
+
 int
 command_complete(const char *line, const char *(*dynamic)(const char *what, int i), char **out, int max)
 {
@@ -261,6 +274,8 @@ command_complete(const char *line, const char *(*dynamic)(const char *what, int 
 	if (word > args) {
 		if (strcmp(c->complete, "knob") == 0)
 			offer_value(&f, dynamic, args);
+		else if (strchr(c->complete, '|'))
+			offer_second(&f, dynamic, c->name, args);
 	} else if (strcmp(c->complete, "command") == 0) {
 		offer_commands(&f);
 	} else if (strchr(c->complete, '|')) {
