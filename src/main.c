@@ -19,6 +19,7 @@
 #include "run/sample.h"
 #include "run/settings.h"
 #include "run/sweep.h"
+#include "run/train.h"
 #include "run/verify.h"
 #include "run/wire.h"
 #include "run/wire_eval.h"
@@ -92,18 +93,24 @@ recipe_for(const struct settings *s, const struct opened *o, struct recipe *r, s
 
 /* ---- sample ---- */
 
+/* The first signal asks to stop, the second (of whatever kind) does what it
+ * always does. */
 static void
 interrupt(int sig)
 {
-	interrupted = sig;
+	if (interrupted) {
+		signal(sig, SIG_DFL);
+		raise(sig); /* comes when this handler returns */
+	} else {
+		interrupted = sig;
+	}
 }
 
-/* The first signal asks to stop, the second does what it always does. */
 static void
 catch_signals(void)
 {
 	static const int which[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = interrupt, .sa_flags = SA_RESETHAND };
+	struct sigaction sa = { .sa_handler = interrupt };
 
 	sigemptyset(&sa.sa_mask);
 	for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
@@ -244,6 +251,22 @@ run_sweep(const struct settings *s)
 	/* after an error too: what was done until then */
 	if (table && print_page(table) != 0 && st == ST_OK)
 		return ST_FAIL;
+	return end_of_run(st, &e);
+}
+
+/* ---- training ---- */
+
+static int
+run_train(const struct settings *s)
+{
+	struct error e = { .code = ST_OK };
+	struct train_io io = { .out = stdout, .say = settings_flag(s, OPT_QUIET) ? NULL : stderr,
+		.stop = &interrupted };
+
+	catch_signals();
+	enum status st = train_run(s, &io, &e);
+	if (st != ST_OK && st != ST_CANCELLED) /* a signal or not: it is not saved */
+		return fail(st, &e);
 	return end_of_run(st, &e);
 }
 
@@ -456,6 +479,8 @@ run(const struct settings *s)
 		return run_export(s);
 	case SUB_SWEEP:
 		return run_sweep(s);
+	case SUB_TRAIN:
+		return run_train(s);
 	case SUB_HELP:
 	case SUB_COUNT:
 		break;
@@ -472,6 +497,7 @@ main(int argc, char **argv)
 	mem_setup();
 	term_locale();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write that fails says why */
 	enum status st = settings_parse(argc, argv, &s, &e);
 	int rc = st == ST_OK ? run(&s) : fail(st, &e);
 	settings_done(&s);

@@ -49,12 +49,19 @@ completes 'two.ckpt' sample --output = tw
 completes 'two.ckpt' sample -o tw
 completes '' sample --seed = 1
 completes 'probe' help pr
+completes '--save-every=' train --save
+completes 'text-tiny text-small' train --preset = text
+completes 'mdlm duo_base ar sedd d3pm' train --loss = ''
+completes 'one.ckpt' train --init = on
+completes '--curriculum= --curriculum-compat --curriculum-end=' train --curr
+completes 'yes no' train --mirror = ''
+completes 'csv jsonl' sweep --format = ''
 
 completes '--seed= --seeds=' sweep --seed
 completes 'sudoku4 sudoku6 sudoku9' sweep --valid = ''
 
 # Every option of the list is offered for some command.
-for s in screen sample probe eval info verify export sweep help; do
+for s in screen sample probe eval info verify export sweep train help; do
 	_psiview_options $s
 done | tr ' ' '\n' | sed -n 's/^--//; s/=$//; /./p' | sort -u >"$scratch/offered"
 "$lists" names options | sort -u | diff - "$scratch/offered" >"$scratch/out"
@@ -71,7 +78,7 @@ if command -v zsh >/dev/null; then
 	report "zsh reads its file" "$scratch/out"
 	zsh_says psiview '' | sed 's/:.*//' | sort | diff <("$lists" names subcommands | sort) - >"$scratch/out"
 	report "zsh offers the commands" "$scratch/out"
-	for s in '--x' sample probe eval info verify export sweep help; do
+	for s in '--x' sample probe eval info verify export sweep train help; do
 		zsh_says psiview $s --
 	done | sed -nE 's/^[*]?--([a-z0-9-]+).*/\1/p' | sort -u | diff <("$lists" names options | sort -u) - >"$scratch/out"
 	report "zsh offers every option" "$scratch/out"

@@ -8,7 +8,7 @@ tests_lists_SOURCES = tests/lists.c
 
 # Put them into the files in the source tree.
 man-update: tests/lists
-	@for f in mdoc:man/psiview.1 bash:data/completions/psiview.bash zsh:data/completions/_psiview; do \
+	@for f in mdoc:man/psiview.1 mdoc:man/psiview-train.1 bash:data/completions/psiview.bash zsh:data/completions/_psiview; do \
 		file=$(srcdir)/$${f#*:}; \
 		sh $(srcdir)/man/tables.sh tests/lists $${f%%:*} $$file >tables.new && cat tables.new >$$file || exit 1; \
 	done; rm -f tables.new

@@ -1,6 +1,6 @@
 /*
  * lists.c: prints the program's own lists (options, commands, knobs, presets,
- * causes) for the manual and the completions, so that neither can say
+ * causes, settings of a training job) for the manual and the completions, so that neither can say
  * something else than the program does.
  *
  *     lists mdoc commands      a table of man/psiview.1
@@ -15,6 +15,7 @@
 #include "psi/step.h"
 #include "run/command.h"
 #include "run/options.h"
+#include "train/job.h"
 
 /* Text in an mdoc line: backslashes and hyphens escaped, and no word that
  * mdoc would take for a macro or for punctuation of its own. */
@@ -103,8 +104,8 @@ put_where(unsigned subs)
 {
 	const char *between = "";
 
-	if ((subs | 1u << SUB_HELP) == (1u << SUB_COUNT) - 1) {
-		puts("(all commands)");
+	if ((subs | 1u << SUB_HELP | 1u << SUB_TRAIN) == (1u << SUB_COUNT) - 1) {
+		puts(subs & 1u << SUB_TRAIN ? "(all commands)" : "(all commands but train)");
 		return;
 	}
 	putchar('(');
@@ -117,6 +118,22 @@ put_where(unsigned subs)
 }
 
 static void
+put_option(const struct option_info *o)
+{
+	fputs(".It", stdout);
+	if (o->letter)
+		printf(" Fl %c ,", o->letter);
+	printf(" Fl Fl %s", o->name);
+	if (o->maybe)
+		printf(" Ns Op = Ns Ar %s", o->arg);
+	else if (o->arg)
+		printf(" Ns = Ns Ar %s", o->arg);
+	putchar('\n');
+	put_sentence(o->help);
+}
+
+/* Knobs have a table of their own, training a page. */
+static void
 options_mdoc(void)
 {
 	struct option_info o;
@@ -124,17 +141,48 @@ options_mdoc(void)
 	puts(".Bl -tag -width Ds");
 	for (int i = 0; i < option_count(); i++) {
 		option_at(i, &o);
-		if (o.type == OPTION_KNOB)
+		if (o.type == OPTION_KNOB || option_of_training(&o))
 			continue;
-		fputs(".It", stdout);
-		if (o.letter)
-			printf(" Fl %c ,", o.letter);
-		printf(" Fl Fl %s", o.name);
-		if (o.arg)
-			printf(" Ns = Ns Ar %s", o.arg);
-		putchar('\n');
-		put_sentence(o.help);
+		put_option(&o);
 		put_where(o.subs);
+	}
+	puts(".El");
+}
+
+/* Of psiview train: the settings of a job, or all others. */
+static void
+training_mdoc(bool job)
+{
+	struct option_info o;
+
+	puts(".Bl -tag -width Ds");
+	for (int i = 0; i < option_count(); i++) {
+		option_at(i, &o);
+		if (o.subs & 1u << SUB_TRAIN && (o.type == OPTION_JOB) == job)
+			put_option(&o);
+	}
+	puts(".El");
+}
+
+static void
+train_mdoc(void)
+{
+	training_mdoc(false);
+}
+
+static void
+job_mdoc(void)
+{
+	training_mdoc(true);
+}
+
+static void
+jobs_mdoc(void)
+{
+	puts(".Bl -tag -width \"cifar10-small\"");
+	for (int i = 0; i < job_preset_count(); i++) {
+		printf(".It Cm %s\n", job_preset_name(i));
+		put_sentence(job_preset_help(i));
 	}
 	puts(".El");
 }
@@ -225,11 +273,71 @@ put_words(const char *choices)
 		putchar(*choices == '|' ? ' ' : *choices);
 }
 
+/* The words that may follow an option. */
 static void
-put_presets(void)
+put_choices(int i, const struct option_info *o)
 {
-	for (int i = 0; i < recipe_preset_count(); i++)
-		printf("%s%s", i ? " " : "", recipe_preset_name(i));
+	if (i == OPT_PRESET)
+		for (int k = 0; k < recipe_preset_count(); k++)
+			printf("%s%s", k ? " " : "", recipe_preset_name(k));
+	else if (i == OPT_JOB)
+		for (int k = 0; k < job_preset_count(); k++)
+			printf("%s%s", k ? " " : "", job_preset_name(k));
+	else
+		put_words(o->arg);
+}
+
+static bool
+has_choices(int i, const struct option_info *o)
+{
+	return i == OPT_PRESET || i == OPT_JOB || strchr(o->arg, '|');
+}
+
+/* Settings of a job that are text are paths, but for one. */
+static bool
+wants_file(const struct option_info *o)
+{
+	return o->type == OPTION_FILE || (o->type == OPTION_JOB && strcmp(o->arg, "TEXT") == 0);
+}
+
+/* A branch of the case on "COMMAND:OPTION"; who: the command, or *. */
+static void
+bash_value(const struct option_info *o, int i, const char *who)
+{
+	if (!o->arg)
+		return;
+	fputs("\t", stdout);
+	if (o->letter)
+		printf("%s:-%c | ", who, o->letter);
+	printf("%s:--%s) echo ", who, o->name);
+	if (wants_file(o)) {
+		fputs("file", stdout);
+	} else if (has_choices(i, o)) {
+		fputs("'words:", stdout);
+		put_choices(i, o);
+		putchar('\'');
+	} else {
+		fputs("any", stdout);
+	}
+	puts(" ;;");
+}
+
+/* An option whose name another one had before it is for its own commands. */
+static void
+bash_values(bool first)
+{
+	struct option_info o;
+
+	for (int i = 0; i < option_count(); i++) {
+		option_at(i, &o);
+		if ((option_find(o.name) == i) != first)
+			continue;
+		if (first)
+			bash_value(&o, i, "*");
+		for (int s = 0; !first && s < SUB_COUNT; s++)
+			if (o.subs & 1u << s)
+				bash_value(&o, i, sub_name(s));
+	}
 }
 
 static void
@@ -246,33 +354,13 @@ bash_words(void)
 		for (int i = 0; i < option_count(); i++) {
 			option_at(i, &o);
 			if (o.subs & 1u << s)
-				printf("--%s%s ", o.name, o.arg ? "=" : "");
+				printf("--%s%s ", o.name, o.arg && !o.maybe ? "=" : "");
 		}
 		puts("' ;;");
 	}
-	puts("\tesac\n}\n\n_psiview_value()\n{\n\tcase $1 in");
-	for (int i = 0; i < option_count(); i++) {
-		option_at(i, &o);
-		if (!o.arg)
-			continue;
-		fputs("\t", stdout);
-		if (o.letter)
-			printf("-%c | ", o.letter);
-		printf("--%s) echo ", o.name);
-		if (o.type == OPTION_FILE) {
-			fputs("file", stdout);
-		} else if (i == OPT_PRESET || strchr(o.arg, '|')) {
-			fputs("'words:", stdout);
-			if (i == OPT_PRESET)
-				put_presets();
-			else
-				put_words(o.arg);
-			putchar('\'');
-		} else {
-			fputs("any", stdout);
-		}
-		puts(" ;;");
-	}
+	puts("\tesac\n}\n\n_psiview_value()\n{\n\tcase $1:$2 in");
+	bash_values(false);
+	bash_values(true);
 	puts("\tesac\n}");
 }
 
@@ -297,21 +385,19 @@ zsh_option(int i, const char *dashes, const char *name)
 
 	option_at(i, &o);
 	printf("\t\t\t'%s%s%s%s[", i == OPT_CLAMP || i == OPT_GRID ? "*" : "", dashes, name,
-		!o.arg ? "" : dashes[1] ? "=" : "+");
+		!o.arg ? "" : o.maybe ? "=-" : dashes[1] ? "=" : "+");
 	put_zsh(o.help);
 	putchar(']');
 	if (o.arg) {
-		if (o.type == OPTION_FILE) {
-			fputs(":file:_files", stdout);
-		} else if (i == OPT_PRESET || strchr(o.arg, '|')) {
-			fputs(":value:(", stdout);
-			if (i == OPT_PRESET)
-				put_presets();
-			else
-				put_words(o.arg);
+		const char *colons = o.maybe ? "::" : ":";
+		if (wants_file(&o)) {
+			printf("%sfile:_files", colons);
+		} else if (has_choices(i, &o)) {
+			printf("%svalue:(", colons);
+			put_choices(i, &o);
 			putchar(')');
 		} else {
-			printf(":%s:", "value");
+			printf("%svalue:", colons);
 		}
 	}
 	puts("' \\");
@@ -358,6 +444,9 @@ names(const char *what)
 	else if (strcmp(what, "presets") == 0)
 		for (int i = 0; i < recipe_preset_count(); i++)
 			puts(recipe_preset_name(i));
+	else if (strcmp(what, "jobs") == 0)
+		for (int i = 0; i < job_preset_count(); i++)
+			puts(job_preset_name(i));
 	else if (strcmp(what, "subcommands") == 0)
 		for (int i = SUB_VIEW + 1; i < SUB_COUNT; i++)
 			puts(subcommand_list[i].name);
@@ -379,6 +468,7 @@ main(int argc, char **argv)
 		{ "mdoc", "options", options_mdoc }, { "mdoc", "commands", commands_mdoc },
 		{ "mdoc", "knobs", knobs_mdoc },
 		{ "mdoc", "presets", presets_mdoc }, { "mdoc", "causes", causes_mdoc },
+		{ "mdoc", "train", train_mdoc }, { "mdoc", "job", job_mdoc }, { "mdoc", "jobs", jobs_mdoc },
 		{ "bash", "words", bash_words }, { "zsh", "words", zsh_words },
 	};
 
@@ -390,7 +480,7 @@ main(int argc, char **argv)
 			return 0;
 		}
 	}
-	fprintf(stderr, "usage: lists mdoc options|commands|knobs|presets|causes\n"
-		"       lists bash|zsh words\n       lists names options|commands|knobs|presets|subcommands\n");
+	fprintf(stderr, "usage: lists mdoc options|commands|knobs|presets|causes|train|job|jobs\n"
+		"       lists bash|zsh words\n       lists names options|commands|knobs|presets|jobs|subcommands\n");
 	return 2;
 }

@@ -7,9 +7,11 @@ lists=$PWD/tests/lists
 man=$SRCDIR/man
 
 # --- tables ---
-sh "$man/tables.sh" "$lists" mdoc "$man/psiview.1" >"$scratch/page"
-diff "$man/psiview.1" "$scratch/page" >"$scratch/out"
-report "tables are those of the program (make man-update)" "$scratch/out"
+for page in psiview.1 psiview-train.1; do
+	sh "$man/tables.sh" "$lists" mdoc "$man/$page" >"$scratch/page"
+	diff "$man/$page" "$scratch/page" >"$scratch/out"
+	report "$page: tables are those of the program (make man-update)" "$scratch/out"
+done
 
 # --- options: all named ones exist (the tables hold all there are) ---
 "$lists" names options | sort -u >"$scratch/known"
@@ -63,6 +65,7 @@ header='{"tokens":{"dtype":"I32","shape":[1,128],"data_offsets":[0,512]},"t":{"d
 	printf '\0\0\0\0\0\0\xe0\x3f'
 } >inputs.safetensors
 
+for ((i = 0; i < 200; i++)); do echo "a line of verse, the ${i}th of many"; done >poem.txt
 for page in "$man"/*.[1-9]; do
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/s/^\$ //p' "$page" | sed 's/\\e/\\/g; s/\\-/-/g; s/\\&//g'
 done >"$scratch/commands"

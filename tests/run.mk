@@ -19,3 +19,7 @@ tests_test_likelihood_SOURCES = tests/test_likelihood.c
 tests_test_sweep_SOURCES = tests/test_sweep.c
 TESTS += tests/test_metric tests/test_likelihood tests/test_sweep tests/sweep.sh
 EXTRA_DIST += tests/sweep.sh
+
+# PSIVIEW_KILLS=200 kills more often.
+TESTS += tests/train.sh
+EXTRA_DIST += tests/train.sh

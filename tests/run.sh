@@ -42,7 +42,7 @@ sample() { "$PSIVIEW" sample "$demo" --steps 4 "$@"; }
 point "--version" [ $? -eq 0 ]
 "$PSIVIEW" --help >help.main && "$PSIVIEW" help >help.2 && cmp help.main help.2
 point "--help and help" [ $? -eq 0 ]
-for c in sample probe eval info verify export sweep help; do
+for c in sample probe eval info verify export sweep train help; do
 	"$PSIVIEW" $c --help >help.1 && "$PSIVIEW" help $c >help.2 && cmp help.1 help.2 && grep -q "^Usage: psiview $c" help.1
 	point "help of $c" [ $? -eq 0 ]
 done

@@ -29,7 +29,8 @@ const char *st_dtype_code(enum dtype d);      /* "F32", "BF16", ... */
 /* Writing: declare every tensor, then st_begin, then fill them in the order of
  * declaration, any number of bytes at a time.  Written to a temporary name in
  * the same folder; st_commit does fsync, rename, fsync of the folder; st_abort
- * removes it.  Both free w. */
+ * removes it.  Both free w.  st_begin removes what writers that died left of
+ * earlier attempts at the same path. */
 struct st_writer;
 struct st_writer *st_writer_new(const char *path);
 enum status st_declare(struct st_writer *w, const char *name, enum dtype dtype, int ndim, const int64_t *dim,

@@ -4,11 +4,13 @@
  * written to a temporary name in the same folder, then fsync, rename, fsync of
  * the folder.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,6 +137,66 @@ write_header(struct st_writer *w, struct error *e)
 	return st == ST_MEMORY ? error_set(e, ST_MEMORY, "out of memory") : st;
 }
 
+/* Is name what a writer of `base` calls its file: BASE.PID-N.tmp? */
+static bool
+is_temp(const char *name, const char *base)
+{
+	size_t n = strlen(base);
+	int end = 0;
+
+	return !strncmp(name, base, n) && sscanf(name + n, ".%*u-%*u.tmp%n", &end) == 0 && end > 0 && !name[n + end];
+}
+
+/* Remove the file if nobody holds it any more: a writer keeps its own locked. */
+static void
+remove_left(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		unlinkat(dir, name, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What writers of this path that were killed have left behind. */
+static void
+clean_up(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? mem_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : mem_strdup(".");
+	DIR *dir = folder ? opendir(folder) : NULL;
+
+	for (struct dirent *d; dir && (d = readdir(dir)); )
+		if (is_temp(d->d_name, slash ? slash + 1 : path))
+			remove_left(dirfd(dir), d->d_name);
+	if (dir)
+		closedir(dir);
+	free(folder);
+}
+
+/* The file of that name, new and locked; -1 with errno.  Another process may
+ * take it for a dead one's between its birth and its lock: then once more. */
+static int
+create_locked(const char *name)
+{
+	struct stat is = { .st_nlink = 0 };
+	int fd = -1, bad;
+
+	while (!is.st_nlink) {
+		if (fd >= 0)
+			close(fd);
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+		if (fd < 0)
+			break;
+		while ((bad = flock(fd, LOCK_EX)) && errno == EINTR)
+			;
+		if (bad || fstat(fd, &is))
+			break; /* a file system without locks: nobody takes it away there */
+	}
+	return fd;
+}
+
 /* A new file beside w->path; open() applies the umask. */
 static enum status
 open_temp(struct st_writer *w, struct error *e)
@@ -144,7 +206,7 @@ open_temp(struct st_writer *w, struct error *e)
 
 		if (!name)
 			return error_set(e, ST_MEMORY, "out of memory");
-		w->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+		w->fd = create_locked(name);
 		if (w->fd >= 0) {
 			w->temp = name;
 			return ST_OK;
@@ -166,6 +228,7 @@ st_begin(struct st_writer *w, struct error *e)
 
 	if (exists && !S_ISREG(was.st_mode))
 		return error_set(e, ST_FAIL, "is not a regular file");
+	clean_up(w->path);
 	enum status st = open_temp(w, e);
 	if (st)
 		return st;

@@ -9,7 +9,9 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "ckpt/safetensors.h"
 #include "models/registry.h"
+#include "run/train.h"
 #include "text/token.h"
 
 /* Everything that is printed, once. */
@@ -218,6 +220,43 @@ print_weights(FILE *out, const struct ckpt *c, const struct facts *f)
 	    f->runs ? " to compute with" : "");
 }
 
+/* A number of a training checkpoint's metadata, text there; NAN: none. */
+static double
+meta_number(const struct ckpt *c, const char *key)
+{
+	const char *text = c->own ? st_meta(c->own, key) : NULL;
+	char *end;
+	double x = text ? strtod(text, &end) : NAN;
+
+	return text && *text && !*end ? x : NAN;
+}
+
+/* The job of a run that can go on from this file; NULL: it is none. */
+static const char *
+job_text(const struct ckpt *c)
+{
+	return c->own ? st_meta(c->own, "job") : NULL;
+}
+
+static void
+print_training(FILE *out, const struct ckpt *c)
+{
+	double best = meta_number(c, "best"), best_step = meta_number(c, "best_step");
+	char line[JOB_PATH + 160];
+	struct job j;
+
+	if (!job_text(c))
+		return;
+	if (job_from_json(job_text(c), &j, NULL) != ST_OK) {
+		fprintf(out, "  training     by a psiview that knows other settings\n");
+		return;
+	}
+	train_say_job(&j, line, sizeof line);
+	fprintf(out, "  training     %s, step %lld of %lld\n", line, c->config.step, (long long)j.adam.steps);
+	if (isfinite(best))
+		fprintf(out, "  best bound   %.4f nats a token, at step %.0f\n", best, best_step);
+}
+
 static void
 print_text(FILE *out, const struct ckpt *c, const struct facts *f)
 {
@@ -232,6 +271,7 @@ print_text(FILE *out, const struct ckpt *c, const struct facts *f)
 		fprintf(out, "  time         %s\n", !c->config.time_input ? "the network has no time input"
 		    : c->config.timed ? "the network is given sigma" : "the network is given sigma 0");
 	print_weights(out, c, f);
+	print_training(out, c);
 	fprintf(out, "  tokenizer    %s\n  hash         %s\n", f->tokenizer, f->hash);
 	if (!f->runs)
 		fprintf(out, "  note         %s\n", f->why);
@@ -288,6 +328,20 @@ put_shape(json_t *o, const struct config *c)
 	json_decref(mult);
 }
 
+/* Of a run that can go on from here. */
+static void
+put_training(json_t *o, const struct ckpt *c)
+{
+	double best = meta_number(c, "best");
+	json_t *job = job_text(c) ? json_loads(job_text(c), 0, NULL) : NULL;
+
+	if (!job)
+		return;
+	json_object_set_new(o, "job", job);
+	json_object_set_new(o, "best", isfinite(best) ? json_real(best) : json_null());
+	put_int(o, "best_step", (long long)meta_number(c, "best_step"), isfinite(best));
+}
+
 static json_t *
 to_json(const struct ckpt *c, const struct facts *f)
 {
@@ -315,6 +369,7 @@ to_json(const struct ckpt *c, const struct facts *f)
 	json_object_set_new(o, "ema_decay", decay ? json_real(g->ema_decay) : json_null());
 	put_int(o, "step", g->step, g->step >= 0);
 	put_int(o, "epoch", g->epoch, g->epoch >= 0);
+	put_training(o, c);
 	put_size(o, "weight_bytes", f->weight_bytes);
 	put_int(o, "scratch_bytes", (long long)f->scratch_bytes, f->runs);
 	put_text(o, "tokenizer", f->tokenizer);

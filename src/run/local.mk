@@ -52,6 +52,9 @@ libpsiview_a_SOURCES += \
 	src/run/tokenizer.h \
 	src/run/trace.c \
 	src/run/trace.h \
+	src/run/train.c \
+	src/run/train.h \
+	src/run/train_say.c \
 	src/run/verify.c \
 	src/run/verify.h \
 	src/run/walk.c \

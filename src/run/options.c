@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "psi/recipe.h"
+#include "train/job.h"
 
 const struct subcommand subcommand_list[SUB_COUNT] = {
 	[SUB_VIEW] = { "", "[OPTION...] [FILE]", "Open a checkpoint on the screen; without FILE, the bundled demo." },
@@ -21,6 +22,8 @@ const struct subcommand subcommand_list[SUB_COUNT] = {
 	[SUB_EXPORT] = { "export", "FILE -o OUT.safetensors [OPTION...]", "Write an inference-only copy." },
 	[SUB_SWEEP] = { "sweep", "[FILE] --grid KNOB=A,B,... [OPTION...]",
 		"Draw and measure every combination of knobs: psiview-sweep(1)." },
+	[SUB_TRAIN] = { "train", "[OPTION...] OUT.safetensors",
+		"Train a model on text, pictures or Sudoku grids: psiview-train(1)." },
 	[SUB_HELP] = { "help", "[COMMAND]", "Explain a command." },
 };
 
@@ -41,9 +44,10 @@ subcommand_find(const char *name)
 #define EVAL BIT(SUB_EVAL)
 #define EXPORT BIT(SUB_EXPORT)
 #define SWEEP BIT(SUB_SWEEP)
+#define TRAIN BIT(SUB_TRAIN)
 #define DRAWS (SAMPLE | SWEEP)
 #define OPENS (DRAWS | PROBE | EVAL | EXPORT | BIT(SUB_INFO) | BIT(SUB_VERIFY))
-#define RUNS (DRAWS | PROBE | EVAL | BIT(SUB_VERIFY))
+#define RUNS (DRAWS | PROBE | EVAL | BIT(SUB_VERIFY) | TRAIN)
 #define ALL (BIT(SUB_COUNT) - 1)
 
 static const struct option_info fixed[OPT_FIXED] = {
@@ -101,6 +105,16 @@ static const struct option_info fixed[OPT_FIXED] = {
 		"number of classes, where the file does not say" },
 	[OPT_CLASSIFIER] = { "classifier", 0, OPTION_FILE, "FILE", 0, 0, DRAWS, false,
 		"noisy classifier that guides towards the class (knobs cls, guide)" },
+	[OPT_JOB] = { "preset", 'p', OPTION_TEXT, "NAME", 0, 0, TRAIN, false,
+		"settings of this name to begin with" },
+	[OPT_RESUME] = { "resume", 0, OPTION_FLAG, NULL, 0, 0, TRAIN, false,
+		"go on from OUT, exactly as if the run had never ended" },
+	[OPT_FORCE] = { "force", 0, OPTION_FLAG, NULL, 0, 0, TRAIN, false, "write over an OUT that is there" },
+	[OPT_DRY_RUN] = { "dry-run", 0, OPTION_FLAG, NULL, 0, 0, TRAIN, false,
+		"say what would be trained, its memory, and every setting; train nothing" },
+	[OPT_QUIET] = { "quiet", 'q', OPTION_FLAG, NULL, 0, 0, TRAIN, false, "say nothing but errors" },
+	[OPT_LOG] = { "log", 0, OPTION_FILE, "FILE", 0, 0, TRAIN, false,
+		"the log, one line of JSON for each event; default: beside OUT" },
 	[OPT_PLAIN] = { "plain", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true,
 		"one line for each event, for screen readers and logs" },
 	[OPT_NO_PROBE] = { "no-probe", 0, OPTION_FLAG, NULL, 0, 0, VIEW, true,
@@ -133,7 +147,7 @@ static const struct option_info fixed[OPT_FIXED] = {
 		"data of the model: what is held out of it is scored; Sudoku needs none" },
 };
 
-/* The knob that is option number i, NULL: past the end. */
+/* The knob that is option number i, NULL: past the knobs. */
 static const struct knob *
 knob_option(int i)
 {
@@ -145,8 +159,9 @@ knob_option(int i)
 	return NULL;
 }
 
-int
-option_count(void)
+/* Number of the first option that is a setting of a job. */
+static int
+job_begin(void)
 {
 	int n = OPT_FIXED;
 
@@ -155,23 +170,57 @@ option_count(void)
 	return n;
 }
 
-void
-option_at(int i, struct option_info *out)
+int
+option_count(void)
 {
-	const struct knob *k;
+	return job_begin() + job_field_count();
+}
 
-	if (i < OPT_FIXED) {
-		*out = fixed[i];
-		return;
-	}
-	k = knob_option(i);
-	*out = (struct option_info){ k->name, 0, OPTION_KNOB, "VALUE", k->lo, k->hi, DRAWS, true, k->help };
+int
+option_job_field(int i)
+{
+	return i < job_begin() ? -1 : i - job_begin();
+}
+
+bool
+option_of_training(const struct option_info *o)
+{
+	return o->subs == TRAIN;
+}
+
+static void
+knob_at(const struct knob *k, struct option_info *out)
+{
+	*out = (struct option_info){ k->name, 0, OPTION_KNOB, "VALUE", k->lo, k->hi, DRAWS, true, k->help, false };
 	if (k->type == KNOB_INT)
 		out->arg = "N";
 	else if (k->type == KNOB_REAL)
 		out->arg = "X";
 	else if (k->choices)
 		out->arg = k->choices;
+}
+
+static void
+job_at(const struct job_field *f, struct option_info *out)
+{
+	static const char *const arg[] = { [JOB_INT] = "N", [JOB_REAL] = "X", [JOB_TEXTUAL] = "TEXT",
+		[JOB_CHOICE] = "NAME", [JOB_FLAG] = "yes|no", [JOB_BYTES] = "SIZE" };
+
+	*out = (struct option_info){ f->name, 0, OPTION_JOB, arg[f->type], f->lo, f->hi, TRAIN, false, f->help,
+		f->type == JOB_FLAG };
+	if (f->choices)
+		out->arg = f->choices;
+}
+
+void
+option_at(int i, struct option_info *out)
+{
+	if (i < OPT_FIXED)
+		*out = fixed[i];
+	else if (i < job_begin())
+		knob_at(knob_option(i), out);
+	else
+		job_at(job_field(i - job_begin()), out);
 }
 
 int
@@ -187,24 +236,46 @@ option_find(const char *name)
 	return -1;
 }
 
+/* Options from..to-1 that the subcommand knows. */
 static void
-help_options(FILE *f, enum sub sub, bool knobs)
+help_options(FILE *f, enum sub sub, int from, int to)
 {
 	struct option_info o;
-	char left[80];
+	char left[160];
 
-	for (int i = knobs ? OPT_FIXED : 0; i < (knobs ? option_count() : OPT_FIXED); i++) {
+	for (int i = from; i < to; i++) {
 		option_at(i, &o);
 		if (!(o.subs & BIT(sub)))
 			continue;
 		int n = o.letter ? snprintf(left, sizeof left, "  -%c, ", o.letter)
 				 : snprintf(left, sizeof left, "      ");
-		snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", o.name, o.arg ? "=" : "", o.arg ? o.arg : "");
+		snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s%s%s", o.name, o.maybe ? "[" : "",
+			 o.arg ? "=" : "", o.arg ? o.arg : "", o.maybe ? "]" : "");
 		if (strlen(left) > 27)
 			fprintf(f, "%s\n%28s%s\n", left, "", o.help);
 		else
 			fprintf(f, "%-28s%s\n", left, o.help);
 	}
+}
+
+static void
+help_sampler(FILE *f, enum sub sub)
+{
+	fputs("\nKnobs of the sampler:\n", f);
+	help_options(f, sub, OPT_FIXED, job_begin());
+	fputs("\nPresets:\n", f);
+	for (int i = 0; i < recipe_preset_count(); i++)
+		fprintf(f, "  %-26s%s\n", recipe_preset_name(i), recipe_preset_help(i));
+}
+
+static void
+help_training(FILE *f)
+{
+	fputs("\nSettings of a training run:\n", f);
+	help_options(f, SUB_TRAIN, job_begin(), option_count());
+	fputs("\nPresets:\n", f);
+	for (int i = 0; i < job_preset_count(); i++)
+		fprintf(f, "  %-26s%s\n", job_preset_name(i), job_preset_help(i));
 }
 
 static void
@@ -224,14 +295,11 @@ help_page(FILE *f, enum sub sub)
 			fprintf(f, "  %-10s%s\n", subcommand_list[i].name, subcommand_list[i].help);
 	}
 	fputs("\nOptions:\n", f);
-	help_options(f, sub, false);
-	if (DRAWS & BIT(sub)) {
-		fputs("\nKnobs of the sampler:\n", f);
-		help_options(f, sub, true);
-		fputs("\nPresets:\n", f);
-		for (int i = 0; i < recipe_preset_count(); i++)
-			fprintf(f, "  %-26s%s\n", recipe_preset_name(i), recipe_preset_help(i));
-	}
+	help_options(f, sub, 0, OPT_FIXED);
+	if (DRAWS & BIT(sub))
+		help_sampler(f, sub);
+	if (sub == SUB_TRAIN)
+		help_training(f);
 }
 
 char *

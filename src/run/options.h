@@ -1,15 +1,17 @@
 /*
  * options.h: the one list of subcommands and of command-line options.
  * Parsing, --help, the config file, completions and the check of the manual
- * come from it.  Knobs of a recipe (psi/recipe.h) that are options stand behind
- * the others in the same numbering.  Pure data, any thread.
+ * come from it.  Knobs of a recipe (psi/recipe.h) that are options and the
+ * settings of a training job (train/job.h) stand behind the others in the same
+ * numbering.  A name may occur twice, for different subcommands: --batch of
+ * `sample` and of `train`.  Pure data, any thread.
  */
 #ifndef PSI_RUN_OPTIONS_H
 #define PSI_RUN_OPTIONS_H
 
 #include <stdbool.h>
 
-enum sub { SUB_VIEW, SUB_SAMPLE, SUB_PROBE, SUB_EVAL, SUB_INFO, SUB_VERIFY, SUB_EXPORT, SUB_SWEEP, SUB_HELP,
+enum sub { SUB_VIEW, SUB_SAMPLE, SUB_PROBE, SUB_EVAL, SUB_INFO, SUB_VERIFY, SUB_EXPORT, SUB_SWEEP, SUB_TRAIN, SUB_HELP,
 	SUB_COUNT };
 
 struct subcommand {
@@ -26,6 +28,7 @@ enum option_id {
 	OPT_CLASS, OPT_ZOOM, OPT_GAP, OPT_COLUMNS, OPT_BATCH, OPT_THREADS, OPT_CACHE,
 	OPT_IN, OPT_WHOLE_BATCHES, OPT_OUT, OPT_POSITIONS, OPT_JSON, OPT_DTYPE,
 	OPT_RAW, OPT_TOKENIZER, OPT_ALGO, OPT_NOISE, OPT_EPS, OPT_LENGTH, OPT_HEADS, OPT_MASK, OPT_CLASSES,
+	OPT_JOB, OPT_RESUME, OPT_FORCE, OPT_DRY_RUN, OPT_QUIET, OPT_LOG,
 	OPT_PLAIN, OPT_NO_PROBE, OPT_MOUSE, OPT_THEME, OPT_IMAGES, OPT_RECORD, OPT_PLAY,
 	OPT_TERMINAL_INFO, OPT_PRINT_CONFIG, OPT_HELP, OPT_VERSION,
 	OPT_CLASSIFIER,
@@ -41,7 +44,8 @@ enum option_type {
 	OPTION_REAL,
 	OPTION_CHOICE,
 	OPTION_SIZE,
-	OPTION_KNOB
+	OPTION_KNOB,
+	OPTION_JOB                   /* a setting of a training job */
 };
 
 struct option_info {
@@ -53,12 +57,17 @@ struct option_info {
 	unsigned subs;               /* bit 1 << enum sub: where it is known */
 	bool config;                 /* may stand in the config file */
 	const char *help;            /* one line */
+	bool maybe;                  /* the argument may be left out: "yes" */
 };
 
 int option_count(void);
 void option_at(int i, struct option_info *out);
-/* Number of the option of that name, -1: none. */
+/* Number of the first option of that name, -1: none. */
 int option_find(const char *name);
+/* The setting of a job (train/job.h) that option i is, -1: it is none. */
+int option_job_field(int i);
+/* Not in the table of all options but on the page of `train`. */
+bool option_of_training(const struct option_info *o);
 
 /* The help page of a subcommand, malloced; NULL: out of memory. */
 char *option_help(enum sub sub);

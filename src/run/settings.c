@@ -77,6 +77,26 @@ is_choice(const char *choices, const char *value)
 	}
 }
 
+/* What is wrong is told of the option: "--lr is ...". */
+static enum status
+set_job(struct job *j, int field, const char *value, struct error *e)
+{
+	struct error mine = { .code = ST_OK };
+
+	if (job_set(j, field, value, &mine) == ST_OK)
+		return ST_OK;
+	return error_set(e, mine.code, "--%s", mine.msg);
+}
+
+static enum status
+check_job_value(const char *name, const char *value, struct error *e)
+{
+	struct job scratch;
+
+	job_init(&scratch);
+	return set_job(&scratch, job_field_find(name), value, e);
+}
+
 static enum status
 check_value(const struct option_info *o, const char *value, struct error *e)
 {
@@ -106,6 +126,8 @@ check_value(const struct option_info *o, const char *value, struct error *e)
 		return error_set(e, ST_USAGE, "--%s '%s': must be a size such as 500M or 2G", o->name, value);
 	case OPTION_KNOB:
 		return recipe_set(&scratch, o->name, value, e);
+	case OPTION_JOB:
+		return check_job_value(o->name, value, e);
 	case OPTION_FLAG:
 	case OPTION_TEXT:
 	case OPTION_FILE:
@@ -153,7 +175,8 @@ make_table(enum sub sub, char *letters)
 		option_at(i, &o);
 		if (!(o.subs & 1u << sub))
 			continue;
-		t[k++] = (struct option){ o.name, o.arg ? required_argument : no_argument, NULL, LONG_BASE + i };
+		t[k++] = (struct option){ o.name, o.maybe ? optional_argument : o.arg ? required_argument : no_argument,
+			NULL, LONG_BASE + i };
 		if (o.letter) {
 			*letters++ = o.letter;
 			if (o.arg)
@@ -165,16 +188,27 @@ make_table(enum sub sub, char *letters)
 }
 
 static int
-option_of_letter(int c)
+option_of_letter(enum sub sub, int c)
 {
 	struct option_info o;
 
 	for (int i = 0; i < OPT_FIXED; i++) {
 		option_at(i, &o);
-		if (o.letter == c)
+		if (o.letter == c && o.subs & 1u << sub)
 			return i;
 	}
 	return -1;
+}
+
+/* An option that getopt found, with the value it was given. */
+static enum status
+add_given(struct settings *s, int c, const char *value, struct error *e)
+{
+	int i = c >= LONG_BASE ? c - LONG_BASE : option_of_letter(s->sub, c);
+	struct option_info o;
+
+	option_at(i, &o);
+	return add(s, i, value ? value : o.maybe ? "yes" : "", false, e);
 }
 
 /* What getopt did not like: argv[optind - 1] holds it. */
@@ -209,8 +243,7 @@ parse_options(int argc, char **argv, struct settings *s, struct error *e)
 		if (c == '?' || c == ':')
 			st = bad_option(c, argv, s->sub, e);
 		else
-			st = add(s, c >= LONG_BASE ? c - LONG_BASE : option_of_letter(c), optarg ? optarg : "", false,
-				e);
+			st = add_given(s, c, optarg, e);
 	}
 	free(table);
 	if (st == ST_OK && optind < argc && !(s->file = mem_strdup(argv[optind++])))
@@ -396,7 +429,7 @@ apply(const struct settings *s, bool from_config, int pass, struct recipe *r, st
 			st = recipe_preset(r, p->value, e);
 		else if (pass == 1 && p->option == OPT_RECIPE)
 			st = recipe_parse(p->value, r, e);
-		else if (pass == 2 && p->option >= OPT_FIXED) {
+		else if (pass == 2 && p->option >= OPT_FIXED && option_job_field(p->option) < 0) {
 			struct option_info o;
 			option_at(p->option, &o);
 			st = recipe_set(r, o.name, p->value, e);
@@ -415,6 +448,39 @@ settings_recipe(const struct settings *s, const char *preset, struct recipe *r, 
 		if (k % 3 != 0 || !preset) /* instead of those that were given */
 			st = apply(s, k < 3, k % 3, r, e);
 	return st;
+}
+
+enum status
+settings_job_fields(const struct settings *s, struct job *j, struct error *e)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		int field = option_job_field(s->set[i].option);
+		if (field >= 0 && set_job(j, field, s->set[i].value, e) != ST_OK)
+			return ST_USAGE;
+	}
+	return ST_OK;
+}
+
+enum status
+settings_job(const struct settings *s, struct job *j, struct error *e)
+{
+	const char *preset = settings_text(s, OPT_JOB);
+
+	job_init(j);
+	if (preset && job_preset(preset, j, e) != ST_OK)
+		return error_prefix(e, "--preset");
+	return settings_job_fields(s, j, e);
+}
+
+const char *
+settings_job_text(const struct settings *s, const char *name)
+{
+	int field = job_field_find(name);
+
+	for (size_t i = s->n; i-- > 0; )
+		if (option_job_field(s->set[i].option) == field)
+			return s->set[i].value;
+	return NULL;
 }
 
 void

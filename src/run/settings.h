@@ -11,6 +11,7 @@
 #include "ckpt/config.h"
 #include "psi/recipe.h"
 #include "run/options.h"
+#include "train/job.h"
 
 struct setting {                 /* one option that was given; in the order given, the config file's first */
 	int option;              /* number in the list of options */
@@ -41,6 +42,13 @@ size_t settings_size(const struct settings *s, enum option_id id, size_t otherwi
 /* Apply preset, recipe line and knobs to r, in that order, the config file's
  * before the command line's.  preset: instead of those that were given; NULL. */
 enum status settings_recipe(const struct settings *s, const char *preset, struct recipe *r, struct error *e);
+/* The job of the command line: --preset, then its settings in the order given.
+ * Not yet checked as a whole. */
+enum status settings_job(const struct settings *s, struct job *j, struct error *e);
+/* The settings alone, over what j holds. */
+enum status settings_job_fields(const struct settings *s, struct job *j, struct error *e);
+/* The last value given for a setting of a job (job.h), by name; NULL: none. */
+const char *settings_job_text(const struct settings *s, const char *name);
 /* --algo, --noise, ...; strings are borrowed from s. */
 void settings_override(const struct settings *s, struct config_override *o);
 

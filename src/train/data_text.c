@@ -93,6 +93,9 @@ encode(const struct reading *r, size_t bytes, struct error *e)
 	int32_t *id;
 	size_t n;
 
+	/* a few broken characters are let pass, what is no text at all is not */
+	if (!(r->t && r->t->kind == TOK_BYTES) && memchr(r->piece, '\0', bytes))
+		return error_set(e, ST_FAIL, "is not text: there is a zero byte in it (tokenizer bytes takes any)");
 	if (!r->d) {
 		see(r, bytes);
 		return ST_OK;

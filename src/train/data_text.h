@@ -30,7 +30,8 @@ bool text_data_wraps(const struct tokenizer *t);
 #define TEXT_CHARACTERS 0x110000
 enum status text_data_characters(const char *path, const struct cancel *c, uint8_t *seen, struct error *e);
 
-/* What t cannot hold becomes [UNK] or nothing.  Errors name the file. */
+/* What t cannot hold becomes [UNK] or nothing; a file with a zero byte is no
+ * text (ST_FAIL), but for bytes.  Errors name the file. */
 enum status text_data_open(const char *path, const struct tokenizer *t, const struct text_options *o,
                            const struct cancel *c, struct text_data **out, struct error *e);
 void text_data_close(struct text_data *d);

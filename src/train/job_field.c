@@ -284,6 +284,8 @@ follow(struct job *j, size_t at)
 		j->data = JOB_SUDOKU;
 	if (at == AT(data) && j->data == JOB_SUDOKU && !j->sudoku)
 		j->sudoku = 6;
+	if (at == AT(data) && j->data != JOB_SUDOKU)
+		j->sudoku = 0;
 	if (at == AT(data) || at == AT(sudoku))
 		j->net.backbone = j->data == JOB_IMAGES ? BACKBONE_UNET : BACKBONE_DIT;
 	job_settle(j);

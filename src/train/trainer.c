@@ -217,7 +217,7 @@ paths(struct trainer *t)
 
 	t->out = mem_strdup(s->out);
 	t->best = beside(s->out, ".best.safetensors");
-	t->log_path = beside(s->out, ".log.jsonl");
+	t->log_path = s->log ? mem_strdup(s->log) : beside(s->out, ".log.jsonl");
 	t->samples_path = beside(s->out, ".samples.jsonl");
 	if (s->resume && s->data && *s->data && !(t->data = mem_strdup(s->data)))
 		return false;

@@ -32,6 +32,7 @@ const char *trainer_phase_name(enum trainer_phase p);
 struct trainer_setup {
 	struct job job;                  /* not looked at when resuming */
 	const char *out;                 /* OUT.safetensors */
+	const char *log;                 /* another file than OUT.log.jsonl; NULL: that */
 	bool resume;                     /* go on from `out` */
 	const char *data;                /* resuming: the data has moved here; NULL: as it was */
 	int64_t steps;                   /* resuming: a new total; 0: as it was */

@@ -155,13 +155,40 @@ sample(struct trainer *t)
 	pthread_mutex_unlock(&t->lock);
 }
 
+static bool
+finite_floats(const float *x, size_t n)
+{
+	float sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i] - x[i]; /* 0, or NaN */
+	return sum == 0;
+}
+
+/* What is saved can be gone on from.  ST_NUMERIC otherwise: the loss of the next step would say it too late. */
+static enum status
+check_finite(const struct trainer *t, struct error *e)
+{
+	const struct train_state *s = t->state;
+
+	if (finite_floats(s->param, s->flat.floats) && finite_floats(s->m, s->flat.floats) &&
+	    finite_floats(s->v, s->flat.floats) && finite_floats(s->ema, s->flat.floats))
+		return ST_OK;
+	return error_set(e, ST_NUMERIC, "step %lld: not all weights are finite any more (loss %.4g, gradient "
+			 "norm %.4g, learning rate %.3g); nothing is saved", (long long)s->step, t->shown.last.loss,
+			 t->shown.last.grad_norm, t->shown.last.lr);
+}
+
+/* ST_NUMERIC ends the run; after any other failure it can be tried again. */
 static enum status
 save(struct trainer *t, struct error *e)
 {
-	if (!writes(t))
-		return ST_OK;
+	enum status st = check_finite(t, e);
+
+	if (st != ST_OK || !writes(t))
+		return st;
 	trainer_phase(t, TRAINER_SAVING);
-	enum status st = state_save(t->state, &t->job, t->source, t->out, e);
+	st = state_save(t->state, &t->job, t->source, t->out, e);
 	if (st != ST_OK) {
 		complain(t, "save failed", e);
 		return st;
@@ -276,7 +303,12 @@ care(struct trainer *t, struct error *e)
 	if (due(step, t->job.valid_every))
 		st = validate(t, e);
 	if (st == ST_OK && due(step, t->job.save_every)) {
-		save(t, &trouble); /* tried again at the next checkpoint */
+		st = save(t, &trouble);
+		if (st == ST_NUMERIC) {
+			*e = trouble;
+			return st;
+		}
+		st = ST_OK; /* tried again at the next checkpoint */
 		sample(t);
 	}
 	return st;
