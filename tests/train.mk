@@ -1,3 +1,6 @@
+check_PROGRAMS += tests/test_stepper
+tests_test_stepper_SOURCES = tests/test_stepper.c tests/stepper_util.h
+TESTS += tests/test_stepper
 check_PROGRAMS += tests/test_train_loss
 tests_test_train_loss_SOURCES = tests/test_train_loss.c tests/psi_util.h tests/text_util.h
 TESTS += tests/test_train_loss

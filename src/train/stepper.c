@@ -69,7 +69,7 @@ plan(struct stepper *s, struct error *e)
 		p->micro--;
 	if (st == ST_OK && p->bytes > room)
 		return error_set(e, ST_MEMORY,
-			"training one sample at a time takes %.0f MB, more than the %.0f MB there are",
+			"training one sample at a time takes %.3g MB, more than the %.3g MB there are",
 			(double)p->bytes / 1e6, (double)room / 1e6);
 	p->passes = (share + p->micro - 1) / p->micro;
 	int even = (share + p->passes - 1) / p->passes;
