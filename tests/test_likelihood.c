@@ -201,7 +201,8 @@ test_shape(struct model *m, const char *name)
 		leg_free(l);
 	}
 	CHECK(at[0] > at[1] && at[1] > at[2] && at[2] > at[3] && at[3] - entropy < .03 * entropy,
-		"%s, kappa 1: %.4f %.4f %.4f %.4f, down to the entropy %.4f", name, at[0], at[1], at[2], at[3], entropy);
+		"%s, kappa 1: %.4f %.4f %.4f %.4f, down to the entropy %.4f", name, at[0], at[1], at[2], at[3],
+		entropy);
 	double slope = (half[2] - half[1]) / (half[1] - half[0]);
 	CHECK(half[2] > half[1] && half[1] > half[0] && fabs(slope - 4) < .6,
 		"kappa .5: %.4f %.4f %.4f grows with the steps, in proportion (%.2f of 4)", half[0], half[1], half[2],
@@ -221,7 +222,8 @@ test_same(struct model *m)
 	m->pool = pool;
 	likelihood_psi(m, l, &s, 5, &b, NULL, NULL);
 	likelihood_psi(m, l, &s, 6, &c, NULL, NULL);
-	CHECK(a.mean == b.mean && a.error == b.error && a.mean != c.mean, "the same numbers with threads, others by seed");
+	CHECK(a.mean == b.mean && a.error == b.error && a.mean != c.mean,
+		"the same numbers with threads, others by seed");
 	m->pool = NULL;
 	pool_free(pool);
 	struct cancel cancel = { .asked = 1 };
