@@ -23,6 +23,7 @@ struct term {
 	double t, a, na;                 /* a = alpha_t, na = 1 - a */
 	double slope;                    /* the NELBO's */
 	double b, nb, kappa;             /* the Psi-NELBO's */
+	double weight;                   /* one over the density it was drawn with */
 };
 
 /* One kind of term for all samples. */
@@ -207,7 +208,12 @@ run_terms(struct work *w, uint32_t step, struct error *e)
 	return st;
 }
 
-/* ---- the bounds ---- */
+/* ---- the bounds ----
+ *
+ * Times are drawn with a density that goes with 1 / sqrt t.  Near t = 0 few
+ * positions are noised and each of them counts for about 1 / t, so that with
+ * equal times the rare large values hold most of the variance, and samples that
+ * missed them would show too small a bound and too small an error. */
 
 /* Mean and standard error of n numbers that are stratified in their order: the
  * spread of neighbours, which have nearly the same time. */
@@ -235,47 +241,54 @@ likelihood_nelbo(struct model *m, const struct samples *s, uint64_t seed, struct
 
 	*out = (struct likelihood){ 0 };
 	for (int i = 0; i < s->n && st == ST_OK; i++) {
-		double t = train_time(seed, STEP_NELBO, (uint32_t)i, (uint32_t)s->n, FIRST_TIME);
+		double low = sqrt(FIRST_TIME), root = train_time(seed, STEP_NELBO, (uint32_t)i, (uint32_t)s->n, low);
+		double t = root * root;
 		w.term[i] = (struct term){ .t = t, .a = alpha_at(&m->alpha, t), .na = alpha_noise(&m->alpha, t),
-			.slope = alpha_slope(&m->alpha, t) };
+			.slope = alpha_slope(&m->alpha, t), .weight = 2 * root * (1 - low) / (1 - FIRST_TIME) };
 	}
 	if (st == ST_OK)
 		st = run_terms(&w, STEP_NELBO, e);
 	/* masked noise: nothing is left of x at t = 1, whatever eps says */
 	out->prior = m->mask < 0 ? bound_prior(m->V, -1, alpha_at(&m->alpha, 1), alpha_noise(&m->alpha, 1)) : 0;
 	for (int i = 0; i < s->n && st == ST_OK; i++)
-		w.sum[i] = w.sum[i] / positions + out->prior;
+		w.sum[i] = w.sum[i] * w.term[i].weight / positions + out->prior;
 	if (st == ST_OK)
 		sum_up(s->n, w.sum, out);
 	work_done(&w);
 	return st;
 }
 
-/* The step of sample i of n among `steps`: stratified, so that each is hit by
- * as many samples as another. */
-static int
-step_of(uint64_t seed, int i, int n, int steps)
+/* The term of step k of the leg, drawn with this probability. */
+static struct term
+step_term(const struct model *m, const struct leg *l, int k, double probability)
 {
-	struct noise u = { .seed = seed, .step = STEP_PSI, .sample = (uint32_t)i };
-	int k = (int)floor((i + noise_scalar(&u, STAGE_TIME)) / n * steps);
+	const struct plan_row *row = &l->row[k];
+	struct term t = { .t = row->t, .a = row->a, .na = alpha_noise(&m->alpha, row->t), .b = row->b,
+		.nb = alpha_noise(&m->alpha, row->s), .kappa = row->kappa, .weight = 1 / probability };
 
-	return k < steps ? k : steps - 1;
+	if (m->mask >= 0 && row->t >= 1) { /* alpha(1) := 0 */
+		t.a = 0;
+		t.na = 1;
+	}
+	return t;
 }
 
+/* A step for each sample, stratified: sample i of n takes the one at (i + u) / n
+ * of their probabilities laid end to end. */
 static void
 psi_terms(struct work *w, const struct leg *l, int steps)
 {
-	const struct alpha *alpha = &w->m->alpha;
+	int n = w->s->n, k = 0;
+	double all = 0, past = 0;
 
-	for (int i = 0; i < w->s->n; i++) {
-		const struct plan_row *row = &l->row[step_of(w->seed, i, w->s->n, steps)];
-		struct term *t = &w->term[i];
-		*t = (struct term){ .t = row->t, .a = row->a, .na = alpha_noise(alpha, row->t), .b = row->b,
-			.nb = alpha_noise(alpha, row->s), .kappa = row->kappa };
-		if (w->m->mask >= 0 && row->t >= 1) { /* alpha(1) := 0 */
-			t->a = 0;
-			t->na = 1;
-		}
+	for (int i = 0; i < steps; i++)
+		all += 1 / sqrt(l->row[i].t);
+	for (int i = 0; i < n; i++) {
+		struct noise u = { .seed = w->seed, .step = STEP_PSI, .sample = (uint32_t)i };
+		double at = (i + noise_scalar(&u, STAGE_TIME)) / n * all;
+		while (k < steps - 1 && past + 1 / sqrt(l->row[k].t) <= at)
+			past += 1 / sqrt(l->row[k++].t);
+		w->term[i] = step_term(w->m, l, k, 1 / sqrt(l->row[k].t) / all);
 	}
 }
 
@@ -297,7 +310,7 @@ likelihood_psi(struct model *m, const struct leg *l, const struct samples *s, ui
 	}
 	out->prior = m->mask < 0 ? bound_prior(m->V, -1, alpha_at(&m->alpha, 1), alpha_noise(&m->alpha, 1)) : 0;
 	for (int i = 0; i < s->n && st == ST_OK; i++) {
-		total[i] = w.sum[i] * steps / positions + out->prior;
+		total[i] = w.sum[i] * w.term[i].weight / positions + out->prior;
 		w.term[i] = (struct term){ .t = last, .a = alpha_at(&m->alpha, last),
 			.na = alpha_noise(&m->alpha, last) };
 	}

@@ -29,7 +29,8 @@ struct likelihood {
 enum status likelihood_check(const struct model *m, const struct recipe *r, struct error *e);
 
 /* The NELBO in continuous time: a t in [1e-3, 1] for each sample, stratified
- * over them; the noise is named by seed. */
+ * over them, more of them near 0, where the spread is; the noise is named by
+ * seed. */
 enum status likelihood_nelbo(struct model *m, const struct samples *s, uint64_t seed, struct likelihood *out,
 	struct cancel *c, struct error *e);
 
