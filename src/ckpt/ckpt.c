@@ -155,6 +155,9 @@ ckpt_open(const char *path, const struct config_override *over, struct ckpt **ou
 	o.c->n_raw = o.p->raw.n;
 	o.c->ema = o.p->ema.t;
 	o.c->n_ema = o.p->ema.n;
+	o.c->adam_m = o.p->adam_m.t;
+	o.c->adam_v = o.p->adam_v.t;
+	o.c->n_adam = o.p->adam_m.n;
 	*out = o.c;
 	return ST_OK;
 }
@@ -166,6 +169,8 @@ ckpt_close(struct ckpt *c)
 		return;
 	list_done(&c->priv->raw);
 	list_done(&c->priv->ema);
+	list_done(&c->priv->adam_m);
+	list_done(&c->priv->adam_v);
 	for (int i = 0; i < c->priv->n_st; i++)
 		st_close(c->priv->st[i]);
 	free(c->priv->st);

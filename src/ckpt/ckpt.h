@@ -30,6 +30,8 @@ struct ckpt {
 	struct config config;                  /* completed */
 	int n_raw, n_ema;
 	const struct tensor *raw, *ema;        /* names without `backbone.`; n_ema 0: no EMA in the file */
+	int n_adam;                            /* Lightning: AdamW's moments, where they fit the weights; else 0 */
+	const struct tensor *adam_m, *adam_v;
 	bool holds_ema;                        /* own inference files: the one set of weights is what was the EMA */
 	enum ckpt_tokenizer tok_kind;
 	const uint8_t *tok_data;

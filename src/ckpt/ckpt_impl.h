@@ -17,7 +17,7 @@ struct ckpt_private {
 	struct map map;               /* of a torch file */
 	struct st_file **st;          /* open safetensors files */
 	int n_st;
-	struct tensor_list raw, ema;
+	struct tensor_list raw, ema, adam_m, adam_v;
 	uint8_t *tok;                 /* a tokenizer that had to be copied */
 	bool says_mask;               /* the file names the mask token */
 };

@@ -98,6 +98,21 @@ same_shape(const struct tensor *a, const struct tensor *b)
 	return same;
 }
 
+/* The parameters among the raw tensors, in module order: *n indices, free() them; NULL: out of memory. */
+static int *
+parameters(const struct opener *o, int *n)
+{
+	int *param = mem_calloc((size_t)o->p->raw.n, sizeof *param);
+
+	*n = 0;
+	for (int i = 0; param && i < o->p->raw.n; i++)
+		if (!ckpt_is_buffer(o->p->raw.t[i].name))
+			param[(*n)++] = i;
+	if (param)
+		order_parameters(o->p->raw.t, param, *n);
+	return param;
+}
+
 /* Name the EMA list after the parameters, by order and shape. */
 static enum status
 add_shadow(struct opener *o, struct torch_file *f, pk list, const int *param, size_t n)
@@ -132,19 +147,83 @@ read_ema(struct opener *o, struct torch_file *f, pk ema)
 		return ST_OK;
 	if (pk_type(p, list) != PK_LIST && pk_type(p, list) != PK_TUPLE)
 		return error_set(o->e, ST_CKPT, "ema has no list shadow_params");
-	int *param = mem_calloc((size_t)o->p->raw.n, sizeof *param);
+	int *param = parameters(o, &n);
 	if (!param)
 		return error_set(o->e, ST_MEMORY, "out of memory");
-	for (int i = 0; i < o->p->raw.n; i++)
-		if (!ckpt_is_buffer(o->p->raw.t[i].name))
-			param[n++] = i;
-	order_parameters(o->p->raw.t, param, n);
 	enum status st = pk_count(p, list) != (size_t)n
 	    ? error_set(o->e, ST_CKPT, "ema.shadow_params has %zu entries for %d parameters", pk_count(p, list), n)
 	    : add_shadow(o, f, list, param, (size_t)n);
 	free(param);
 	if (pk_type(p, decay) == PK_FLOAT)
 		o->c->config.ema_decay = pk_float(p, decay);
+	return st;
+}
+
+/* ---- AdamW's moments ---- */
+
+/* Entry `v` of the optimiser's state, of parameter raw, into m and v2; false: it does not fit. */
+static bool
+moments_of(struct torch_file *f, pk v, const struct tensor *raw, struct tensor *m, struct tensor *v2)
+{
+	static const char *const key[] = { "exp_avg", "exp_avg_sq" };
+	struct tensor *to[] = { m, v2 };
+	struct error quiet;
+
+	for (int i = 0; i < 2; i++) {
+		pk t = pk_type(f->pickle, v) == PK_DICT ? pk_get(f->pickle, v, key[i]) : PK_ABSENT;
+		if (t == PK_ABSENT || torch_tensor(f, t, raw->name, to[i], &quiet) || !same_shape(raw, to[i]))
+			return false;
+	}
+	return true;
+}
+
+/* All moments, by parameter; false: something is missing or does not fit. */
+static bool
+all_moments(const struct opener *o, struct torch_file *f, pk state, const int *param, int n, struct tensor *m,
+	    struct tensor *v)
+{
+	const struct pickle *p = f->pickle;
+
+	if (pk_type(p, state) != PK_DICT || pk_count(p, state) != (size_t)n)
+		return false;
+	for (int i = 0; i < n; i++) {
+		pk key = pk_key(p, state, (size_t)i);
+		int64_t k = pk_type(p, key) == PK_INT ? pk_int(p, key) : -1;
+
+		if (k < 0 || k >= n || m[k].data ||
+		    !moments_of(f, pk_item(p, state, (size_t)i), &o->p->raw.t[param[k]], &m[k], &v[k]))
+			return false;
+	}
+	return true;
+}
+
+/* Training goes on with them; to look at the model they are not needed, so
+ * that what is wrong with them is no error. */
+static enum status
+read_moments(struct opener *o, struct torch_file *f, pk states)
+{
+	pk first = pk_type(f->pickle, states) == PK_LIST && pk_count(f->pickle, states) == 1
+	    ? pk_item(f->pickle, states, 0) : PK_NONE;
+	pk state = pk_type(f->pickle, first) == PK_DICT ? pk_get(f->pickle, first, "state") : PK_ABSENT;
+	int n = 0, *param = parameters(o, &n);
+	struct tensor *m = mem_calloc((size_t)n, sizeof *m), *v = mem_calloc((size_t)n, sizeof *v);
+	enum status st = m && v && param ? ST_OK : error_set(o->e, ST_MEMORY, "out of memory");
+
+	if (!st && state != PK_ABSENT && all_moments(o, f, state, param, n, m, v)) {
+		st = list_init(&o->p->adam_m, (size_t)n, o->e);
+		if (!st)
+			st = list_init(&o->p->adam_v, (size_t)n, o->e);
+		for (int i = 0; !st && i < n; i++) {
+			const char *name = o->p->raw.t[param[i]].name;
+
+			st = list_add(&o->p->adam_m, name, strlen(name), &m[i], o->e);
+			if (!st)
+				st = list_add(&o->p->adam_v, name, strlen(name), &v[i], o->e);
+		}
+	}
+	free(param);
+	free(m);
+	free(v);
 	return st;
 }
 
@@ -183,7 +262,9 @@ open_lightning(struct opener *o, struct torch_file *f, pk root)
 	enum status st = read_state_dict(o, f, pk_get(p, root, "state_dict"), false);
 	if (!st)
 		st = read_hyper_parameters(o, p, root);
-	return st ? st : read_ema(o, f, pk_get(p, root, "ema"));
+	if (!st)
+		st = read_ema(o, f, pk_get(p, root, "ema"));
+	return st ? st : read_moments(o, f, pk_get(p, root, "optimizer_states"));
 }
 
 /* A dict most of whose values are tensors. */

@@ -52,9 +52,7 @@ job_settle(struct job *j)
 	c->causal = job_causal(j);
 	c->T = j->loss == LOSS_D3PM ? j->d3pm_steps : 0;
 	c->subs_masking = 0;
-	c->unet_time = c->backbone == BACKBONE_UNET ? 1 : CONFIG_UNSET;
-	c->time_embed_dim = c->ch;
-	c->time_input = !c->causal;
+	c->time_input = c->backbone == BACKBONE_UNET ? c->unet_time : !c->causal;
 	/* Masked models do not look at the time (2406.07524, section 3.5); a classifier always does. */
 	c->timed = c->time_input && (j->loss != LOSS_MDLM || j->goal == JOB_CLASSIFIER);
 	c->time_conditioning = c->timed;
@@ -80,6 +78,8 @@ job_adopt(struct job *j, const struct config *net)
 		memcpy(c->ch_mult, net->ch_mult, sizeof c->ch_mult);
 		c->num_res_blocks = net->num_res_blocks;
 		c->attn_scale = net->attn_scale;
+		c->unet_time = net->unet_time;
+		c->time_embed_dim = net->unet_time ? net->time_embed_dim : net->ch;
 		c->time_scale_factor = net->time_scale_factor;
 		c->skip_rescale = net->skip_rescale;
 		c->fix_logistic = net->fix_logistic;
@@ -149,6 +149,8 @@ check_loss(const struct job *j, struct error *e)
 		return error_set(e, ST_USAGE, "goal is distill, but teacher names no checkpoint");
 	if (j->goal == JOB_DISTILL && *j->init)
 		return error_set(e, ST_USAGE, "init: a distilled model begins as its teacher");
+	if (j->init_state && !*j->init)
+		return error_set(e, ST_USAGE, "init-state, but init names no checkpoint");
 	if ((curriculum || j->goal == JOB_DISTILL) && j->cur.window.min != j->cur.window.max)
 		return operator_window_check(&j->cur.window, e);
 	return ST_OK;
@@ -191,6 +193,21 @@ value_of(const struct job *j, int field)
 	return json_string(buf);
 }
 
+/* Digits that give every number back: 15 where they do ("0.1"), else 17. */
+static size_t
+precision(const struct job *j)
+{
+	char buf[JOB_PATH], s[40];
+
+	for (int i = 0; i < job_field_count(); i++) {
+		double x = job_field(i)->type == JOB_REAL ? strtod(job_get(j, i, buf, sizeof buf), NULL) : 0;
+		snprintf(s, sizeof s, "%.15g", x);
+		if (strtod(s, NULL) != x)
+			return JSON_REAL_PRECISION(17);
+	}
+	return JSON_REAL_PRECISION(15);
+}
+
 char *
 job_to_json(const struct job *j)
 {
@@ -199,7 +216,7 @@ job_to_json(const struct job *j)
 
 	for (int i = 0; ok && i < job_field_count(); i++)
 		ok = !json_object_set_new(o, job_field(i)->name, value_of(j, i));
-	char *text = ok ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+	char *text = ok ? json_dumps(o, JSON_COMPACT | precision(j)) : NULL;
 	json_decref(o);
 	return text;
 }

@@ -36,6 +36,7 @@ struct job {
 	 * goal, loss and curriculum. */
 	struct config net;
 	char init[JOB_PATH];             /* a checkpoint to begin from, "": random weights; the network is its own */
+	bool init_state;                 /* also with its moments and step */
 
 	/* loss */
 	enum loss_kind loss;

@@ -89,6 +89,7 @@ static const struct setting list[] = {
 	LONG("curriculum-end", cur.end, -1, MANY, false, "steps with the curriculum; -1: half of all"),
 	CHOICE("goal", goal, 0, "model|classifier|distill", false, "a model, a classifier for guidance, fewer steps"),
 	TEXT("init", init, false, "a checkpoint to begin from"),
+	FLAG("init-state", init_state, "go on with its moments and step too (Lightning, psiview)"),
 	TEXT("teacher", distill.teacher, false, "distill: the checkpoint that teaches"),
 	LONG("distill-every", distill.every, 1, MANY, false, "distill: steps of a round"),
 	INT("distill-steps", distill.steps, 1, 1 << 20, false, "distill: steps of the trajectory"),
@@ -288,6 +289,8 @@ follow(struct job *j, size_t at)
 		j->sudoku = 0;
 	if (at == AT(data) || at == AT(sudoku))
 		j->net.backbone = j->data == JOB_IMAGES ? BACKBONE_UNET : BACKBONE_DIT;
+	if (at == AT(net.ch))
+		j->net.time_embed_dim = j->net.ch;
 	job_settle(j);
 }
 

@@ -19,7 +19,8 @@ usual_network(struct config *c)
 	c->cond_dim = 128;
 	c->length = 256;
 	c->dropout = 0.1;
-	c->ch = 32;
+	c->unet_time = 1;
+	c->ch = c->time_embed_dim = 32;
 	c->num_scales = 3;
 	c->ch_mult[0] = 1;
 	c->ch_mult[1] = c->ch_mult[2] = 2;
@@ -120,7 +121,7 @@ static void
 cifar10(struct job *j)
 {
 	pictures(j);
-	j->net.ch = 128;
+	j->net.ch = j->net.time_embed_dim = 128;
 	j->net.num_scales = 4;
 	j->net.ch_mult[3] = 2;
 	j->net.num_res_blocks = 2;

@@ -70,19 +70,69 @@ empty(const struct job *j, struct train_state **out, struct error *e)
 	return ST_OK;
 }
 
-/* The average of a checkpoint, or its only weights. */
-static enum status
-read_weights(const struct train_state *s, const char *path, float *data, struct error *e)
-{
-	struct ckpt *c;
-	enum status st = ckpt_open(path, NULL, &c, e);
+/* ---- beginning ---- */
 
-	if (st == ST_OK) {
-		bool ema = c->n_ema > 0;
-		st = flat_read(&s->flat, ema ? c->ema : c->raw, ema ? c->n_ema : c->n_raw,
-			       ema ? "EMA weights" : "weights", data, e);
-		ckpt_close(c);
+/* The tensors under a prefix, without it, into data. */
+static enum status
+read_part(const struct train_state *s, const struct st_file *f, const char *prefix, const char *what, float *data,
+	  struct error *e)
+{
+	struct tensor *t = mem_calloc((size_t)f->n, sizeof *t);
+	size_t skip = strlen(prefix);
+	int n = 0;
+
+	if (!t)
+		return error_set(e, ST_MEMORY, "out of memory");
+	for (int i = 0; i < f->n; i++)
+		if (!strncmp(f->tensor[i].name, prefix, skip)) {
+			t[n] = f->tensor[i];
+			t[n++].name += skip;
+		}
+	enum status st = flat_read(&s->flat, t, n, what, data, e);
+	free(t);
+	return st;
+}
+
+/* Moments and step of a checkpoint, and both of its sets of weights. */
+static enum status
+read_moments(struct train_state *s, const struct ckpt *c, struct error *e)
+{
+	enum status st = flat_read(&s->flat, c->raw, c->n_raw, "weights", s->param, e);
+
+	if (st == ST_OK && c->n_ema > 0)
+		st = flat_read(&s->flat, c->ema, c->n_ema, "EMA weights", s->ema, e);
+	else
+		memcpy(s->ema, s->param, s->flat.floats * sizeof *s->param);
+	if (st != ST_OK)
+		return st;
+	if (c->n_adam > 0) {
+		st = flat_read(&s->flat, c->adam_m, c->n_adam, "first moments", s->m, e);
+		return st == ST_OK ? flat_read(&s->flat, c->adam_v, c->n_adam, "second moments", s->v, e) : st;
 	}
+	if (!c->own)
+		return error_set(e, ST_CKPT, "it holds no moments of AdamW that fit its weights");
+	st = read_part(s, c->own, "adam.m.", "first moments (adam.m)", s->m, e);
+	return st == ST_OK ? read_part(s, c->own, "adam.v.", "second moments (adam.v)", s->v, e) : st;
+}
+
+static enum status
+begin_from(struct train_state *s, const char *path, bool with_state, struct error *e)
+{
+	struct ckpt *c = NULL;
+	enum status st = ckpt_open(path, NULL, &c, e);
+	bool ema = st == ST_OK && c->n_ema > 0;
+
+	if (st == ST_OK && with_state) {
+		st = read_moments(s, c, e);
+		s->step = c->config.step;
+		if (st == ST_OK && (s->step < 0 || s->step >= UINT32_MAX))
+			st = error_set(e, ST_CKPT, "it does not say after which step");
+	} else if (st == ST_OK) {
+		st = flat_read(&s->flat, ema ? c->ema : c->raw, ema ? c->n_ema : c->n_raw,
+			       ema ? "EMA weights" : "weights", s->param, e);
+		memcpy(s->ema, s->param, s->flat.floats * sizeof *s->param);
+	}
+	ckpt_close(c);
 	return st == ST_OK ? ST_OK : error_prefix(e, path);
 }
 
@@ -95,16 +145,17 @@ state_new(const struct job *j, struct train_state **out, struct error *e)
 
 	if (st != ST_OK)
 		return st;
-	if (*begin)
-		st = read_weights(s, begin, s->param, e);
-	else
+	if (*begin) {
+		st = begin_from(s, begin, j->goal != JOB_DISTILL && j->init_state, e);
+	} else {
 		flat_init(&s->flat, j->seed, s->param);
+		memcpy(s->ema, s->param, s->flat.floats * sizeof *s->param);
+	}
 	if (st != ST_OK) {
 		state_free(s);
 		*out = NULL;
 		return st;
 	}
-	memcpy(s->ema, s->param, s->flat.floats * sizeof *s->param);
 	if (s->teacher)
 		memcpy(s->teacher, s->param, s->flat.floats * sizeof *s->param);
 	return ST_OK;
@@ -246,27 +297,6 @@ state_export(const struct train_state *s, const struct job *j, const struct sour
 
 /* ---- reading ---- */
 
-/* The tensors under a prefix, without it, into data. */
-static enum status
-read_part(const struct train_state *s, const struct st_file *f, const char *prefix, const char *what, float *data,
-	  struct error *e)
-{
-	struct tensor *t = mem_calloc((size_t)f->n, sizeof *t);
-	size_t skip = strlen(prefix);
-	int n = 0;
-
-	if (!t)
-		return error_set(e, ST_MEMORY, "out of memory");
-	for (int i = 0; i < f->n; i++)
-		if (!strncmp(f->tensor[i].name, prefix, skip)) {
-			t[n] = f->tensor[i];
-			t[n++].name += skip;
-		}
-	enum status st = flat_read(&s->flat, t, n, what, data, e);
-	free(t);
-	return st;
-}
-
 static enum status
 read_best(struct train_state *s, const struct st_file *f, struct error *e)
 {
@@ -288,14 +318,9 @@ read_best(struct train_state *s, const struct st_file *f, struct error *e)
 static enum status
 read_state(const struct ckpt *c, struct train_state *s, struct error *e)
 {
-	enum status st = flat_read(&s->flat, c->raw, c->n_raw, "weights", s->param, e);
-
-	if (st == ST_OK)
-		st = flat_read(&s->flat, c->ema, c->n_ema, "EMA weights", s->ema, e);
-	if (st == ST_OK)
-		st = read_part(s, c->own, "adam.m.", "first moments (adam.m)", s->m, e);
-	if (st == ST_OK)
-		st = read_part(s, c->own, "adam.v.", "second moments (adam.v)", s->v, e);
+	if (c->n_ema == 0)
+		return error_set(e, ST_CKPT, "it holds no average of the weights");
+	enum status st = read_moments(s, c, e);
 	if (st == ST_OK && s->teacher)
 		st = read_part(s, c->own, "teacher.", "teacher's weights", s->teacher, e);
 	s->step = c->config.step;

@@ -27,7 +27,8 @@ struct train_state {
 
 /* The network of the (completed) job with initial weights, or those of the
  * checkpoint that it begins from (init, for distillation the teacher): its
- * average where it has one. */
+ * average where it has one; with init_state its weights, average, moments and
+ * step. */
 enum status state_new(const struct job *j, struct train_state **out, struct error *e);
 void state_free(struct train_state *s);
 uint64_t state_bytes(const struct train_state *s);
