@@ -64,3 +64,6 @@ bench: bench-train
 bench-train: tests/bench/bench_train
 	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_train $(srcdir)/tests/bench/peer_train.py
 .PHONY: bench-train
+check_PROGRAMS += tests/test_curves
+tests_test_curves_SOURCES = tests/test_curves.c tests/train_util.h tests/psi_util.h tests/text_util.h
+TESTS += tests/test_curves
