@@ -260,6 +260,23 @@ test_head(bool bias, bool some, const char *what)
 	back_check(&c);
 }
 
+/* One table at both ends: terms from the head and from the embedding. */
+static void
+test_tied(void)
+{
+	int h;
+	struct back_case c = begin("a head tied to the embedding", &h);
+	int v = net_append_to(c.net, net_linear(h, matrix(c.net, D, D, "weight"), -1, D, D, AFTER_GELU),
+		net_value(c.net, D, false, "out"));
+	struct net_op op = net_linear(v, c.net->op[0].par[PAR_W], -1, D, V, AFTER_NONE);
+
+	op.kind = NET_HEAD;
+	net_append(c.net, op);
+	c.net->feature = v;
+	c.net->F = D;
+	back_check(&c);
+}
+
 /* More rows than a block of the head has. */
 static void
 test_blocks(void)
@@ -321,6 +338,7 @@ main(void)
 	test_label(true, "label");
 	test_head(true, false, "head");
 	test_head(false, true, "head without bias, some rows");
+	test_tied();
 	test_blocks();
 	test_dropout();
 	return check_done();

@@ -54,6 +54,12 @@ TESTS += tests/test_back_ops
 check_PROGRAMS += tests/test_learn
 tests_test_learn_SOURCES = tests/test_learn.c tests/back_util.h
 TESTS += tests/test_learn
+check_PROGRAMS += tests/test_dropout
+tests_test_dropout_SOURCES = tests/test_dropout.c tests/back_util.h
+TESTS += tests/test_dropout
+check_PROGRAMS += tests/test_curves
+tests_test_curves_SOURCES = tests/test_curves.c tests/train_util.h tests/psi_util.h tests/text_util.h
+TESTS += tests/test_curves
 
 # make bench: training steps beside PyTorch's.
 EXTRA_PROGRAMS += tests/bench/bench_train
@@ -64,6 +70,3 @@ bench: bench-train
 bench-train: tests/bench/bench_train
 	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_train $(srcdir)/tests/bench/peer_train.py
 .PHONY: bench-train
-check_PROGRAMS += tests/test_curves
-tests_test_curves_SOURCES = tests/test_curves.c tests/train_util.h tests/psi_util.h tests/text_util.h
-TESTS += tests/test_curves

@@ -13,7 +13,7 @@
 #include "train/stepper_private.h"
 #include "train/time.h"
 
-#define VALID_SEED 0x76616c6964617465u   /* validation's noise: the same in every run */
+#define VALID_SEED 0x76616c6964617465u   /* validation's noise is another than that of any step */
 #define POS_LABEL ((1u << 24) - 1)       /* position that names the draw of the label's dropout */
 #define BLOCK_WORK 65536                 /* coordinates that one work item draws, about */
 
@@ -437,7 +437,7 @@ batch_fill(struct stepper *s, struct cancel *c, struct error *e)
 	struct batch *b = &s->batch;
 	struct filling f = { .s = s, .b = b, .gap = distill_gap(s->job, s->state->step) };
 
-	b->seed = b->held ? VALID_SEED : s->job->seed;
+	b->seed = b->held ? s->job->seed ^ VALID_SEED : s->job->seed;
 	b->step = b->held ? 0 : (uint32_t)s->state->step;
 	enum status st = pool_run(s->pool, POOL_TRAIN, b->n, sample_item, &f, c);
 	if (st == ST_OK && b->kind != BATCH_NOISE)
