@@ -250,6 +250,7 @@ back_part(const struct net_input *in, int L, int V, int first, int n)
 	part.idx = in->idx ? in->idx + at * (size_t)in->k : NULL;
 	part.w = in->w ? in->w + at * (size_t)in->k : NULL;
 	part.dense = in->dense ? in->dense + at * (size_t)V : NULL;
+	part.prob = in->prob ? in->prob + at * (size_t)V : NULL;
 	part.sigma = in->sigma ? in->sigma + first : NULL;
 	part.label = in->label ? in->label + first : NULL;
 	return part;

@@ -9,7 +9,7 @@
 enum { L = 5, N = 3, V = 7, D = 12, MOD = 3 * D, COND = 6 };
 
 static int32_t tok[N * L], idx[N * L * 2];
-static float weight[N * L * 2], dense[N * L * V];
+static float weight[N * L * 2], dense[N * L * V], prob[N * L * V];
 static double sigma[N];
 static int label[N] = { 1, -1, 2 };
 
@@ -22,8 +22,10 @@ make_inputs(void)
 		idx[i] = (int32_t)((back_random(4, i) + 1) / 2 * V);
 		weight[i] = (float)back_random(5, i);
 	}
-	for (uint32_t i = 0; i < N * L * V; i++)
+	for (uint32_t i = 0; i < N * L * V; i++) {
 		dense[i] = (float)(3 * back_random(6, i));
+		prob[i] = (float)(.5 * back_random(8, i));
+	}
 	for (uint32_t i = 0; i < N; i++)
 		sigma[i] = 2 + back_random(7, i);
 }
@@ -188,7 +190,7 @@ test_attend(bool causal, const char *what)
 	finish(&c, net_append_to(c.net, op, net_value(c.net, 8, false, "out")), 8);
 }
 
-/* What the network gets: whole rows, mixtures, a softmax; a table of positions. */
+/* What the network gets: whole rows, mixtures of some or all, a softmax; a table of positions. */
 static void
 test_embed(const char *what, int kind, bool positions)
 {
@@ -206,8 +208,10 @@ test_embed(const char *what, int kind, bool positions)
 		c.in = (struct net_input){ .n = N, .tok = positions ? gaps : tok };
 	else if (kind == 1)
 		c.in = (struct net_input){ .n = N, .k = 2, .idx = idx, .w = weight };
-	else
+	else if (kind == 2)
 		c.in = (struct net_input){ .n = N, .dense = dense };
+	else
+		c.in = (struct net_input){ .n = N, .prob = prob };
 	int v = net_append_to(c.net, net_linear(h, matrix(c.net, D, D, "weight"), -1, D, D, AFTER_GELU),
 		net_value(c.net, D, false, "out"));
 	finish(&c, v, D);
@@ -334,6 +338,7 @@ main(void)
 	test_embed("tokens and positions", 0, true);
 	test_embed("mixtures", 1, false);
 	test_embed("a softmax", 2, false);
+	test_embed("weights of all rows", 3, false);
 	test_label(false, "label with silu");
 	test_label(true, "label");
 	test_head(true, false, "head");

@@ -14,6 +14,7 @@ struct course {
 	struct recorded r;
 	struct adam a;
 	struct loss l;
+	struct alpha al;                /* the noise's schedule */
 	int steps, B, L;
 	double *x, *z, *t;              /* [steps,B,L], [steps,B] */
 	float *m, *v, *ema;
@@ -41,15 +42,14 @@ course_loss(void *arg, int n, const int *at, float *logit, struct cancel *cancel
 {
 	struct course *c = arg;
 	size_t V = (size_t)c->l.V, first = (size_t)c->at * (size_t)(c->B * c->L);
-	struct alpha al = { ALPHA_LOGLINEAR, 1e-3 };
 	double *row = malloc(2 * V * sizeof *row), weight = 1.0 / (c->B * c->L);
 
 	(void)cancel;
 	(void)e;
 	for (int i = 0; i < n; i++, logit += V) {
 		double t = time_of(c, at[i] / c->L);
-		struct loss_time time = { .a = alpha_at(&al, t), .na = alpha_noise(&al, t),
-			.slope = alpha_slope(&al, t) };
+		struct loss_time time = { .a = alpha_at(&c->al, t), .na = alpha_noise(&c->al, t),
+			.slope = alpha_slope(&c->al, t) };
 		for (size_t v = 0; v < V; v++)
 			row[v] = (double)logit[v];
 		c->total += weight * loss_row_double(&c->l, &time, (int)c->x[first + (size_t)at[i]],
@@ -66,14 +66,13 @@ static enum status
 course_step(struct course *c, double *norm, struct adam_step *s, struct error *e)
 {
 	size_t n = (size_t)c->B * (size_t)c->L, floats = c->r.flat.floats;
-	struct alpha al = { ALPHA_LOGLINEAR, 1e-3 };
 	int32_t *tok = tokens(n, c->z + (size_t)c->at * n);
 	double *sigma = malloc((size_t)c->B * sizeof *sigma);
 	struct net_input in = { .n = c->B, .tok = tok, .sigma = c->l.kind == LOSS_MDLM ? NULL : sigma };
 	struct learn_pass p = { .in = &in, .loss = course_loss, .arg = c, .grad = c->r.grad };
 
 	for (int i = 0; i < c->B; i++)
-		sigma[i] = -log(alpha_at(&al, time_of(c, i)));
+		sigma[i] = -log(alpha_at(&c->al, time_of(c, i)));
 	memset(c->r.grad, 0, floats * sizeof *c->r.grad);
 	c->total = 0;
 	enum status st = learn_pass(c->learn, &p, NULL, e);
@@ -164,12 +163,18 @@ run_course(struct golden *g, struct course *c, struct values *k, const char *ker
 static bool
 course_find(struct golden *g, struct values *k, struct course *c)
 {
+	const char *betas = st_meta(g->f, "betas"), *cosine = st_meta(g->f, "schedule");
+
 	c->a = adam_usual();
 	c->a.lr = meta(g, "lr", c->a.lr);
 	c->a.warmup = (int64_t)meta(g, "warmup_steps", 0);
 	c->a.weight_decay = meta(g, "weight_decay", 0);
 	c->a.clip = meta(g, "clip", 1);
 	c->a.ema = meta(g, "ema_decay", c->a.ema);
+	c->a.eps = meta(g, "eps", c->a.eps);
+	c->a.beta1 = meta(g, "betas", c->a.beta1);
+	c->a.beta2 = betas && strchr(betas, ',') ? strtod(strchr(betas, ',') + 1, NULL) : c->a.beta2;
+	c->al = (struct alpha){ cosine && strcmp(cosine, "cosine") == 0 ? ALPHA_COSINE : ALPHA_LOGLINEAR, 1e-3 };
 	c->steps = size_of(g, "in.x", 0);
 	c->B = size_of(g, "in.x", 1);
 	c->L = size_of(g, "in.x", 2);

@@ -160,6 +160,13 @@ test_mixtures(const char *path)
 		st = s.m->rows(s.m, 19, feat, logit, NULL, &e);
 	dit_reference(&c, &s.w, NULL, x, sigma, -1, NULL, want);
 	CHECK(st == ST_OK && worst(L * V, logit, want) < 2e-5, "%s: a softmax as input", path);
+	for (size_t i = 0; i < L * V; i++)
+		dense[i] = (float)x[i];
+	in = (struct net_input){ .n = 1, .prob = dense, .sigma = &sigma };
+	st = net_run_trunk(net_model_run(s.m), &in, feat, NULL, &e);
+	if (st == ST_OK)
+		st = s.m->rows(s.m, 19, feat, logit, NULL, &e);
+	CHECK(st == ST_OK && worst(L * V, logit, want) < 2e-5, "%s: its values as input", path);
 	tear_down(&s);
 	free(x);
 	free(want);

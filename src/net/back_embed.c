@@ -78,7 +78,8 @@ softmax_item(void *arg, int item, int worker)
 	}
 }
 
-/* Rows of the table get every position's gradient times their probability: P^T dy, P made again in parts. */
+/* Rows of the table get every position's gradient times their probability: P^T dy, P (of logits) made again in
+ * parts. */
 static void
 tokens_item(void *arg, int item, int worker)
 {
@@ -89,13 +90,16 @@ tokens_item(void *arg, int item, int worker)
 
 	for (size_t at = 0; at < n; at += POSITIONS) {
 		size_t rows = n - at < POSITIONS ? n - at : POSITIONS;
-		for (size_t i = 0; i < rows; i++) {
+		const float *prob = j->x->in->prob;
+		for (size_t i = 0; !prob && i < rows; i++) {
 			const float *x = j->x->in->dense + ((size_t)j->x->in_first * j->L + at + i) * j->V + first;
 			for (size_t v = 0; v < m; v++)
 				p[i * TOKENS + v] = expf(x[v] - j->top[at + i]) * j->inverse[at + i];
 		}
-		gemm_outer(j->x->kern, (int)rows, (int)m, (int)j->d, p, TOKENS, row_of(j, 0, at), ld,
-			   j->table + first * j->d, j->d, true, pack);
+		if (prob)
+			prob += ((size_t)j->x->in_first * j->L + at) * j->V + first;
+		gemm_outer(j->x->kern, (int)rows, (int)m, (int)j->d, prob ? prob : p, prob ? j->V : TOKENS,
+			   row_of(j, 0, at), ld, j->table + first * j->d, j->d, true, pack);
 	}
 }
 
@@ -145,7 +149,8 @@ back_embed(struct back *b, const struct net_op *op, struct error *e)
 		return pool_run(x->pool, x->prio, (int)((j.d + COLUMNS - 1) / COLUMNS), columns_item, &j, x->cancel);
 	j.top = back_scratch(b, 0) + dense_scratch(x, op);
 	j.inverse = j.top + (size_t)x->n * j.L;
-	st = pool_run(x->pool, x->prio, x->n, softmax_item, &j, x->cancel);
+	if (!x->in->prob)
+		st = pool_run(x->pool, x->prio, x->n, softmax_item, &j, x->cancel);
 	if (st == ST_OK)
 		st = pool_run(x->pool, x->prio, (int)((j.V + TOKENS - 1) / TOKENS), tokens_item, &j, x->cancel);
 	return st;

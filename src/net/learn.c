@@ -304,7 +304,7 @@ learn_pass(struct learn *l, const struct learn_pass *p, struct cancel *c, struct
 	struct back *b = &l->run->back;
 	enum status st = forward(l, p, c, e);
 
-	for (int i = 0; p->grad && i < l->net->n_par; i++)
+	for (int i = 0; st == ST_OK && p->grad && i < l->net->n_par; i++)
 		l->par[i] = p->grad + l->flat->at[i];
 	b->par = p->grad ? l->par : NULL;
 	if (st == ST_OK && p->grad)

@@ -35,7 +35,7 @@ mix(const struct embed *j, int worker, int64_t id, double weight)
 		sum[c] += weight * (double)row[c];
 }
 
-/* sum_i w_i embedding[idx_i], or softmax(dense) @ embedding; `at` counts
+/* sum_i w_i embedding[idx_i], prob @ embedding, or softmax(dense) @ embedding; `at` counts
  * positions over all samples. */
 static void
 mix_position(const struct embed *j, int worker, size_t at, float *out)
@@ -48,6 +48,9 @@ mix_position(const struct embed *j, int worker, size_t at, float *out)
 	if (in->idx) {
 		for (size_t i = at * (size_t)in->k; i < (at + 1) * (size_t)in->k; i++)
 			mix(j, worker, in->idx[i], (double)in->w[i]);
+	} else if (in->prob) {
+		for (size_t v = 0; v < V; v++)
+			mix(j, worker, (int64_t)v, (double)in->prob[at * V + v]);
 	} else {
 		const float *x = in->dense + at * V;
 		for (size_t v = 0; v < V; v++)

@@ -127,6 +127,10 @@ mixture(const struct exec *x, size_t at)
 			sum += (double)in->w[i] * centred(x->net, in->idx[i]);
 		return sum;
 	}
+	for (size_t v = 0; in->prob && v < V; v++)
+		sum += (double)in->prob[at * V + v] * centred(x->net, (int32_t)v);
+	if (in->prob)
+		return sum;
 	for (size_t v = 0; v < V; v++)
 		top = fmax(top, (double)in->dense[at * V + v]);
 	for (size_t v = 0; v < V; v++) {

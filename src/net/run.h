@@ -12,7 +12,7 @@
 #include "net/net.h"
 #include "net/weights.h"
 
-/* What goes in.  One of tok, idx, dense feeds EMBED. */
+/* What goes in.  One of tok, idx, dense, prob feeds EMBED or PIXELS. */
 struct net_input {
 	int n;                                  /* samples */
 	const int32_t *tok;                     /* [n,L]; -1: nothing there (a row of zeros) */
@@ -20,6 +20,7 @@ struct net_input {
 	const int32_t *idx;                     /* [n,L,k] rows of the embedding and their weights */
 	const float *w;                         /* [n,L,k] */
 	const float *dense;                     /* [n,L,V]: softmax of it times the embedding */
+	const float *prob;                      /* [n,L,V]: it times the embedding, as it is */
 	const double *sigma;                    /* [n]; NULL: 0 */
 	const int *label;                       /* [n]; -1: no label term; NULL: none at all */
 };

@@ -91,7 +91,7 @@ batch_pass(struct stepper *s, double weight, float *grad, int *right, struct can
 		in.w = b->w;
 	} else if (b->kind == BATCH_SIMPLE) {
 		in.tok = NULL;
-		in.dense = b->dense;
+		in.prob = b->dense;
 	}
 	memset(b->loss, 0, (size_t)b->n * (size_t)s->info.L * sizeof *b->loss);
 	if (b->kind == BATCH_PAIR)
