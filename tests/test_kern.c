@@ -178,6 +178,28 @@ test_slopes(const struct kern *k)
 	CHECK(kept, "%s: nothing is written behind a row on the way back", k->name);
 }
 
+/* Masks of dropout, bit for bit as rng.h has the words. */
+static void
+test_mask(const struct kern *k)
+{
+	struct noise at = { .seed = 0x123456789abcdef0, .step = 7, .sample = 0xfffffff0, .pos = 12345, .nonce = 999 };
+	uint32_t key[2] = { 0x9abcdef0, 0x12345678 }, word[128], limit = 20000;
+	float out[257];
+	bool same = true;
+
+	for (int first = 0; first < 80; first += 8)
+		for (int n = 1; n <= 256; n += n < 40 ? 1 : 23) {
+			uint32_t ctr[4] = { 12345u | STAGE_DROPOUT << 24, (uint32_t)first / 8 | 999u << 16, 7, 0xfffffff0 };
+			noise_words(&at, STAGE_DROPOUT, first / 2, 128, word);
+			out[n] = GUARD;
+			k->mask(ctr, key, limit, 1.5f, n, out);
+			for (int i = 0; i < n; i++)
+				same &= out[i] == ((word[i / 2] >> (i % 2 * 16) & 0xffff) < limit ? 0 : 1.5f);
+			same &= out[n] == GUARD;
+		}
+	CHECK(same, "%s: masks of dropout", k->name);
+}
+
 /* Against the derivative of the formula in double. */
 static void
 test_norm_back(const struct kern *k)
@@ -468,6 +490,7 @@ main(void)
 		test_rows(k);
 		test_norm(k);
 		test_slopes(k);
+		test_mask(k);
 		test_norm_back(k);
 		test_softmax(k);
 		test_exp(k);

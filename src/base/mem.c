@@ -6,9 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+
+#define LARGE_PAGE ((size_t)2 << 20)
+#define LARGE (2 * LARGE_PAGE)
 
 void
 mem_setup(void)
@@ -42,6 +46,20 @@ mem_grow(void *p, size_t *cap, size_t want, size_t size)
 	return q;
 }
 
+/* With large pages, if the system has some to give: rows far apart are read
+ * faster, and there are fewer pages to fault in. */
+static void *
+large(size_t bytes)
+{
+	void *p = aligned_alloc(LARGE_PAGE, bytes);
+
+#ifdef MADV_HUGEPAGE
+	if (p)
+		madvise(p, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+#endif
+	return p;
+}
+
 void *
 mem_aligned(size_t n, size_t size)
 {
@@ -50,6 +68,8 @@ mem_aligned(size_t n, size_t size)
 	if (!mem_mul(n, size, &bytes) || !mem_add(bytes, 63, &bytes))
 		return NULL;
 	bytes &= ~(size_t)63;
+	if (bytes >= LARGE)
+		return large(bytes);
 	return aligned_alloc(64, bytes ? bytes : 64);
 }
 

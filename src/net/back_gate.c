@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define BLOCK_N 48 /* whole tiles of every kernel */
+#define BLOCK_N 96 /* whole tiles of every kernel */
 #define BLOCK_K 128
 
 struct gate {

@@ -7,30 +7,42 @@
 
 #include <string.h>
 
-#define MOST_N 96 /* whole tiles of every kernel */
+#define MOST_N 192 /* whole tiles of every kernel */
 #define MOST_K 128
-#define ITEMS 8
+#define UNIT 12
+#define ITEM_FLOP 4.5e8
+#define ITEMS 8 /* with BLAS, whose bits depend on the block */
 
-/* Blocks of a matrix [n,k], by its shape alone. */
+/* Blocks of a matrix [n,k]. */
 struct blocks {
 	int n, k, n_blocks, k_blocks; /* a block's columns; how many */
 };
 
-static struct blocks
-blocks_of(int n, int k)
+static int
+even_part(int all, int most, int unit)
 {
-	struct blocks b = { .n = MOST_N, .k = MOST_K };
+	int parts = (all + most - 1) / most;
 
-	for (bool done = false; !done;) {
+	return ((all + parts - 1) / parts + unit - 1) / unit * unit;
+}
+
+/* Large blocks read d and a less often; but every worker wants two.  With tiles
+ * an element's sum does not depend on the block it is in. */
+static struct blocks
+blocks_of(const struct exec *x, int rows, int n, int k)
+{
+	int most = MOST_N, items = x->kern->blas ? ITEMS : 2 * pool_threads(x->pool);
+	struct blocks b;
+
+	for (;; most /= 2) {
+		b.n = even_part(n, most, UNIT);
+		b.k = even_part(k, most > MOST_K ? MOST_K : most < 32 ? 32 : most, 32);
 		b.n_blocks = (n + b.n - 1) / b.n;
 		b.k_blocks = (k + b.k - 1) / b.k;
-		done = b.n_blocks * b.k_blocks >= ITEMS || (b.n <= 24 && b.k <= 32);
-		if (!done && (b.n <= 24 || (b.k > 32 && b.k > b.n)))
-			b.k /= 2;
-		else if (!done)
-			b.n /= 2;
+		if (most <= 2 * UNIT ||
+		    (b.n_blocks * b.k_blocks >= items && 2. * rows * b.n * b.k <= ITEM_FLOP))
+			return b;
 	}
-	return b;
 }
 
 struct job {
@@ -83,7 +95,7 @@ enum status
 back_outer(const struct back *b, const struct outer *o)
 {
 	const struct exec *x = b->x;
-	struct job job = { .b = b, .o = o, .blocks = blocks_of(o->n, o->w ? o->k : 1) };
+	struct job job = { .b = b, .o = o, .blocks = blocks_of(x, o->rows, o->n, o->w ? o->k : 1) };
 
 	if (o->rows <= 0 || (!o->w && !o->bias))
 		return ST_OK;

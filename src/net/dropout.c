@@ -1,6 +1,7 @@
 /*
  * dropout.c: see dropout.h.  Eight columns take one block of Philox: half words
- * against the rate, rounded to 1/65536.
+ * against the rate, rounded to 1/65536.  The counter is that of rng.h: row and
+ * stage, block and operation, step, sample.
  */
 #include "net/dropout.h"
 
@@ -9,12 +10,12 @@
 #include "base/rng.h"
 #include "net/exec.h"
 
-#define PIECE 64 /* columns at a time */
+#define PIECE 128 /* columns at a time */
 
 struct dropout
 dropout_of(const struct exec *x, const struct net_op *op)
 {
-	struct dropout d = { .op = (uint16_t)(op - x->net->op), .keep = 1 };
+	struct dropout d = { .op = (uint16_t)(op - x->net->op), .kern = x->kern, .keep = 1 };
 
 	if (!x->drop || !(op->drop > 0))
 		return d;
@@ -29,19 +30,11 @@ dropout_of(const struct exec *x, const struct net_op *op)
 void
 dropout_mask(const struct dropout *d, int sample, int row, int column, int n, float *out)
 {
-	struct noise at = { .seed = d->seed,
-			    .step = d->step,
-			    .sample = d->first + (uint32_t)sample,
-			    .pos = (uint32_t)row,
-			    .nonce = d->op };
-	uint32_t word[PIECE / 2];
+	uint32_t key[2] = { (uint32_t)d->seed, (uint32_t)(d->seed >> 32) };
+	uint32_t ctr[4] = { (uint32_t)row | (uint32_t)STAGE_DROPOUT << 24, (uint32_t)column / 8 | (uint32_t)d->op << 16,
+			    d->step, d->first + (uint32_t)sample };
 
-	for (int j = 0; j < n; j += PIECE) {
-		int count = n - j < PIECE ? n - j : PIECE;
-		noise_words(&at, STAGE_DROPOUT, (column + j) / 2, (count + 1) / 2, word);
-		for (int i = 0; i < count; i++)
-			out[j + i] = (word[i / 2] >> (i % 2 * 16) & 0xffff) < d->limit ? 0 : d->keep;
-	}
+	d->kern->mask(ctr, key, d->limit, d->keep, n, out);
 }
 
 void

@@ -10,10 +10,12 @@
 #include <stdint.h>
 
 struct exec;
+struct kern;
 struct net_op;
 
 /* The mask of one operation in one pass. */
 struct dropout {
+	const struct kern *kern;
 	uint64_t seed;
 	uint32_t step, first;	/* global number of the pass's sample 0 */
 	uint16_t op;		/* number of the operation */

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "net/kern_image.h"
 
@@ -42,6 +43,10 @@ struct kern {
 
 	void (*axpy)(int n, float f, const float *x, float *y);  /* y += f x */
 	float (*dot)(int n, const float *x, const float *y);     /* summed in float by lanes, then in double */
+
+	/* Dropout: out[i] = half word i of Philox below limit ? 0 : keep.  Eight halves, low ones first, come
+	 * from each counter; block j has ctr[1] + j. */
+	void (*mask)(const uint32_t ctr[4], const uint32_t key[2], uint32_t limit, float keep, int n, float *out);
 
 	/* The way back.  d *= gelu'(x + bias), silu'(x + bias); bias NULL: 0. */
 	void (*gelu_back)(int n, const float *x, const float *bias, float *d);

@@ -9,6 +9,7 @@
 
 #define VW 8
 #define KERN_TARGET __attribute__((target("avx2,fma")))
+#define V_MUL32(a, b) ((vu)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
 #include "net/kern_body.h"
 #include "net/kern_image_body.h"
 
@@ -87,6 +88,7 @@ const struct kern kern_avx2 = {
 	.scale = kern_scale,
 	.axpy = kern_axpy,
 	.dot = kern_dot,
+	.mask = kern_mask,
 	.gelu_back = kern_gelu_back,
 	.silu_back = kern_silu_back,
 	.softmax_back = kern_softmax_back,

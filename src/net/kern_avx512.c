@@ -9,6 +9,7 @@
 
 #define VW 16
 #define KERN_TARGET __attribute__((target("avx512f,avx512dq,avx2,fma")))
+#define V_MUL32(a, b) ((vu)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
 #include "net/kern_body.h"
 #include "net/kern_image_body.h"
 
@@ -99,6 +100,7 @@ const struct kern kern_avx512 = {
 	.scale = kern_scale,
 	.axpy = kern_axpy,
 	.dot = kern_dot,
+	.mask = kern_mask,
 	.gelu_back = kern_gelu_back,
 	.silu_back = kern_silu_back,
 	.softmax_back = kern_softmax_back,

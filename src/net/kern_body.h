@@ -3,6 +3,7 @@
  * compiled once per instruction set.  The including file defines
  *     VW            floats per vector
  *     KERN_TARGET   the target attribute of its functions (may be empty)
+ *     V_MUL32       optional: products of the lower halves of 64-bit lanes
  * (neither: 4, none) and uses the functions below in its struct kern.  Not a
  * header for others.
  *
@@ -24,6 +25,14 @@
 typedef float vf __attribute__((vector_size(VW * 4)));
 typedef float vfu __attribute__((vector_size(VW * 4), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(VW * 4)));
+
+typedef uint64_t vu __attribute__((vector_size(VW * 4)));
+typedef uint16_t vh __attribute__((vector_size(VW * 2)));
+
+/* Products of the lower halves of 64-bit lanes. */
+#ifndef V_MUL32
+#define V_MUL32(a, b) (((a) & 0xffffffffu) * (b))
+#endif
 
 #define KERN static inline __attribute__((always_inline)) KERN_TARGET
 #define KERN_FN static KERN_TARGET
@@ -232,6 +241,72 @@ kern_norm(int n, const float *x, const float *w, const float *shift, const float
 	}
 	for (; i < n; i++)
 		out[i] = (x[i] - mean) * rstd * w[i] * (1.f + (scale ? scale[i] : 0)) + (shift ? shift[i] : 0);
+}
+
+/* One round of Philox 4x32 (Salmon et al., SC'11) on lanes of 64 bits, of which the upper halves do not count. */
+#define PHILOX_ROUND(k0, k1) do { \
+	vu p0_ = V_MUL32(c0, m0), p1_ = V_MUL32(c2, m1); \
+	c0 = (p1_ >> 32) ^ c1 ^ (uint64_t)(k0); \
+	c2 = (p0_ >> 32) ^ c3 ^ (uint64_t)(k1); \
+	c1 = p1_; \
+	c3 = p0_; \
+} while (0)
+
+#define MASK_BLOCKS (VW / 2)
+
+/* The half words of MASK_BLOCKS counters from `block` on. */
+KERN void
+mask_halves(const uint32_t ctr[4], const uint32_t key[2], uint32_t block, uint16_t *half)
+{
+	vu zero = { 0 }, c0 = zero + ctr[0], c1 = zero, c2 = zero + ctr[2], c3 = zero + ctr[3];
+	vu m0 = zero + 0xD2511F53u, m1 = zero + 0xCD9E8D57u, low = zero + 0xffffffffu;
+	uint32_t k0 = key[0], k1 = key[1];
+	uint64_t word[2 * MASK_BLOCKS];
+
+	for (int l = 0; l < MASK_BLOCKS; l++)
+		c1[l] = (uint64_t)l;
+	c1 += ctr[1] + block;
+	for (int r = 0; r < 10; r++) {
+		PHILOX_ROUND(k0, k1);
+		k0 += 0x9E3779B9u;
+		k1 += 0xBB67AE85u;
+	}
+	vu a = (c0 & low) | c1 << 32, b = (c2 & low) | c3 << 32;
+	for (int l = 0; l < MASK_BLOCKS; l++) {
+		word[2 * l] = a[l];
+		word[2 * l + 1] = b[l];
+	}
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	memcpy(half, word, sizeof word);
+#else
+	for (int i = 0; i < 8 * MASK_BLOCKS; i++)
+		half[i] = (uint16_t)(word[i / 4] >> (i % 4 * 16));
+#endif
+}
+
+KERN_FN void
+kern_mask(const uint32_t ctr[4], const uint32_t key[2], uint32_t limit, float keep, int n, float *out)
+{
+	uint16_t half[8 * MASK_BLOCKS];
+	vi bound = (vi){ 0 } + (int32_t)limit;
+	vf yes = SPLAT(keep), no = SPLAT(0.f);
+	float tail[VW];
+
+	for (int j = 0; j < n; j += 8 * MASK_BLOCKS) {
+		mask_halves(ctr, key, (uint32_t)j / 8, half);
+		for (int i = 0; i < 8 * MASK_BLOCKS && j + i < n; i += VW) {
+			vh h;
+			memcpy(&h, half + i, sizeof h);
+			vi w = __builtin_convertvector(h, vi);
+			vf v = PICK(w < bound, no, yes);
+			if (j + i + VW <= n) {
+				STORE(out + j + i, v);
+			} else {
+				STORE(tail, v);
+				memcpy(out + j + i, tail, (size_t)(n - j - i) * sizeof *out);
+			}
+		}
+	}
 }
 
 /* With s = 1 / (1 + exp(-2u)): gelu' = s + 2 x u' s (1 - s), where 1 - s = exp(-2u) s keeps its digits. */

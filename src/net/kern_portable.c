@@ -80,6 +80,7 @@ const struct kern kern_portable = {
 	.scale = kern_scale,
 	.axpy = kern_axpy,
 	.dot = kern_dot,
+	.mask = kern_mask,
 	.gelu_back = kern_gelu_back,
 	.silu_back = kern_silu_back,
 	.softmax_back = kern_softmax_back,
