@@ -17,8 +17,8 @@ check_PROGRAMS += tests/test_metric tests/test_likelihood tests/test_sweep
 tests_test_metric_SOURCES = tests/test_metric.c
 tests_test_likelihood_SOURCES = tests/test_likelihood.c
 tests_test_sweep_SOURCES = tests/test_sweep.c
-TESTS += tests/test_metric tests/test_likelihood tests/test_sweep tests/sweep.sh
-EXTRA_DIST += tests/sweep.sh
+TESTS += tests/test_metric tests/test_likelihood tests/test_sweep tests/sweep.sh tests/demos.sh
+EXTRA_DIST += tests/sweep.sh tests/demos.sh
 
 # PSIVIEW_KILLS=200 kills more often.
 TESTS += tests/train.sh

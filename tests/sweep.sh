@@ -111,6 +111,23 @@ point "the table says the bound in continuous time" grep -q '^(NELBO, whatever k
 bounds -o bound.2.csv -t 2 --batch 1 >/dev/null
 point "the same numbers with two threads" cmp <(steady bound.csv) <(steady bound.2.csv)
 
+# --- Sudoku: a model of some seconds that knows no rule yet, and clamps that obey them ---
+"$PSIVIEW" train --sudoku 4 --hidden 16 --blocks 1 --heads 2 --cond 8 --batch 4 --steps 3 -q tiny.safetensors
+point "a tiny model of Sudoku" [ $? -eq 0 ]
+valid=1234341221434321 wrong=1234341221434322
+tiny() { "$PSIVIEW" sweep tiny.safetensors --grid kappa=1,0 --steps 3 -n 4 --seeds 2 "$@" -o tiny.csv >tiny.table; }
+tiny && column valid tiny.csv | xargs >got
+point "a model that knows no rule: no valid grids" grep -qx '0 0 0 0' got
+tiny --clamp 1:$valid && column valid tiny.csv | xargs >got
+point "all cells of a valid grid held: all valid" grep -qx '1 1 1 1' got
+point "said with Wilson's interval" grep -q '1.000 \[0.676, 1.000\]' tiny.table
+tiny --clamp 1:$wrong && column valid tiny.csv | xargs >got
+point "of a wrong one: none" grep -qx '0 0 0 0' got
+tiny --bound 8 && column bound tiny.csv | xargs >got
+point "its bound needs no data" awk '{ exit !($1 > 1 && $1 < 9 && $4 > 1 && $4 < 9) }' got
+"$PSIVIEW" eval tiny.safetensors -n 64 >got
+point "nor does eval" grep -qx 'samples      64 fresh grids' got
+
 # --- refused ---
 refuse 2 "--bound: on which data" "$demo" --grid kappa=1 --bound 4
 refuse 2 "--data: what for" "$demo" --grid kappa=1 --data king.txt
