@@ -94,7 +94,8 @@ laws(struct stepper *s, struct error *e)
 		.subs = j->net.subs_masking == 1 };
 	s->alpha = (struct alpha){ j->net.schedule == SCHEDULE_COSINE ? ALPHA_COSINE : ALPHA_LOGLINEAR, j->net.eps };
 	s->anchored = s->info.bos >= 0;
-	s->counted = (size_t)s->info.L - (s->anchored || j->loss == LOSS_AR);
+	/* a classifier has one loss a sample */
+	s->counted = j->goal == JOB_CLASSIFIER ? 1 : (size_t)s->info.L - (s->anchored || j->loss == LOSS_AR);
 	if (s->counted == 0)
 		return error_set(e, ST_USAGE, "a length of %d leaves nothing to learn", s->info.L);
 	if (!latent)
@@ -145,6 +146,9 @@ prepare(struct stepper *s, struct error *e)
 	st = learn_new(&l, &s->learn, e);
 	if (st == ST_OK && s->job->goal == JOB_DISTILL)
 		st = teacher_new(s, s->plan.micro, &s->teacher, e);
+	if (st == ST_OK && s->job->goal == JOB_CLASSIFIER &&
+	    !(s->pooled = mem_calloc((size_t)s->plan.micro, sizeof *s->pooled)))
+		st = error_set(e, ST_MEMORY, "out of memory for losses");
 	return st;
 }
 
@@ -184,6 +188,7 @@ stepper_free(struct stepper *s)
 	batch_free(s);
 	mem_free(s->grad);
 	free(s->piece);
+	free(s->pooled);
 	free(s);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "net/classifier.h"
 #include "train/stepper_private.h"
 
 #define ITEM_LOGITS 16384                /* logits that one work item looks at, about */
@@ -60,6 +61,28 @@ rows_loss(void *arg, int n, const int *at, float *logit, struct cancel *c, struc
 	return st == ST_OK ? pool_run(r->s->pool, POOL_TRAIN, (n + r->block - 1) / r->block, rows_item, r, c) : st;
 }
 
+/* learn_pass.features of a classifier: a sample's loss stands at its first position. */
+struct classes {
+	struct stepper *s;
+	double weight;
+	int *right;
+};
+
+static enum status
+classes_loss(void *arg, const float *feat, float *d_feat, float *grad, struct cancel *c, struct error *e)
+{
+	struct classes *k = arg;
+	struct stepper *s = k->s;
+	struct batch *b = &s->batch;
+	enum status st = classifier_loss(&s->state->flat, s->state->param, b->n, feat, b->label, k->weight, s->pooled,
+		k->right, d_feat, grad, e);
+
+	(void)c;
+	for (int i = 0; i < b->n && st == ST_OK; i++)
+		b->loss[(size_t)i * (size_t)s->info.L] = s->pooled[i];
+	return st;
+}
+
 double
 batch_loss(const struct stepper *s, int i)
 {
@@ -81,9 +104,14 @@ batch_pass(struct stepper *s, double weight, float *grad, int *right, struct can
 	struct learn_dropout drop = { .seed = b->seed, .step = b->step, .first = (uint32_t)b->first };
 	struct learn_pass p = { .in = &in, .drop = b->held ? NULL : &drop, .row = b->row, .loss = rows_loss,
 		.arg = &rows, .grad = grad };
+	struct classes classes = { .s = s, .weight = weight, .right = right };
 	enum status st = ST_OK;
 
 	*right = 0;
+	if (s->job->goal == JOB_CLASSIFIER) {
+		p.features = classes_loss;
+		p.arg = &classes;
+	}
 	if (b->kind == BATCH_EFFICIENT) {
 		in.tok = NULL;
 		in.k = s->cur.k;

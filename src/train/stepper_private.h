@@ -78,7 +78,7 @@ struct stepper {
 	float *grad;                     /* flat */
 	double *piece;                   /* sums of squares of the pieces of grad */
 	struct teacher *teacher;         /* distillation; else NULL */
-	double *pooled;                  /* classifier: see stepper_loss.c */
+	double *pooled;                  /* [micro] classifier: losses of the samples; else NULL */
 };
 
 /* stepper_batch.c */
