@@ -482,7 +482,8 @@ static void
 check_classifier(const char *path, enum backbone kind)
 {
 	struct config c = { .algo = ALGO_CLASSIFIER, .backbone = kind, .vocab = 17,
-			    .length = kind == BACKBONE_UNET ? 192 : 12, .mask = -1, .classes = 3, .hidden = 16, .n_blocks = 1, .n_heads = 2, .cond_dim = 8,
+			    .length = kind == BACKBONE_UNET ? 192 : 12, .mask = -1, .classes = 3, .hidden = 16,
+			    .n_blocks = 1, .n_heads = 2, .cond_dim = 8,
 			    .timed = true, .time_input = true, .ch = 8, .num_scales = 2, .ch_mult = { 1, 2 },
 			    .num_res_blocks = 1, .attn_scale = 1, .unet_time = 1, .time_embed_dim = 8,
 			    .time_scale_factor = 1000, .skip_rescale = 1 };

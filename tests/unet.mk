@@ -18,3 +18,13 @@ bench: bench-unet
 bench-unet: tests/bench/bench_unet
 	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_unet $(srcdir)/tests/bench/peer_unet.py
 .PHONY: bench-unet
+
+# make bench: a training step of the U-Net beside PyTorch's.
+EXTRA_PROGRAMS += tests/bench/bench_train_unet
+tests_bench_bench_train_unet_SOURCES = tests/bench/bench_train_unet.c
+CLEANFILES += tests/bench/bench_train_unet
+EXTRA_DIST += tests/bench/peer_train_unet.py
+bench: bench-train-unet
+bench-train-unet: tests/bench/bench_train_unet
+	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_train_unet $(srcdir)/tests/bench/peer_train_unet.py
+.PHONY: bench-train-unet

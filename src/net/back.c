@@ -76,8 +76,10 @@ static size_t
 op_shared(const struct exec *x, const struct net_op *op, bool params)
 {
 	switch (op->kind) {
-	case NET_CONV:
-		return back_kernel_shared(x, op, params);
+	case NET_CONV: {
+		size_t a = back_conv_shared(x, op), b = back_kernel_shared(x, op, params);
+		return a > b ? a : b;
+	}
 	case NET_GROUP:
 		return back_group_shared(x, op);
 	case NET_LINEAR:

@@ -127,6 +127,8 @@ size_t back_linear_scratch(const struct exec *x, const struct net_op *op);
 size_t back_attend_scratch(const struct exec *x, const struct net_op *op);
 size_t back_conv_scratch(const struct exec *x, const struct net_op *op);
 size_t back_kernel_scratch(const struct exec *x, const struct net_op *op);
+size_t back_conv_prepared(const struct exec *x, const struct net_op *op); /* of the weights turned round */
+size_t back_conv_shared(const struct exec *x, const struct net_op *op);
 size_t back_group_shared(const struct exec *x, const struct net_op *op);
 size_t back_kernel_shared(const struct exec *x, const struct net_op *op, bool params);
 

@@ -37,7 +37,7 @@ linear_head(struct head_back *h, const struct net_op *op, struct error *e)
 	int nr = x->kern->nr;
 	struct outer o = { .rows = h->n, .n = h->V, .k = h->K, .d = h->d, .a = h->x, .ldd = (size_t)h->V, .lda = h->ldx,
 		.ldw = (size_t)h->K, .w = back_par(h->b, op->par[PAR_W]), .bias = back_par(h->b, op->par[PAR_BIAS]) };
-	enum status st = weights_back(x->w, op->par[PAR_W], false, &h->wt, e);
+	enum status st = weights_back(x->w, op->par[PAR_W], x->pool, x->cancel, &h->wt, e);
 
 	if (st != ST_OK)
 		return st;

@@ -308,7 +308,7 @@ back_linear(struct back *b, const struct net_op *op, struct error *e)
 	l.again = !l.before && (op->after == AFTER_GELU || op->after == AFTER_SILU);
 	l.fresh_res = op->after == AFTER_GATE_ADD && b->fresh[op->in[IN_RES]];
 	l.fresh_x = b->fresh[op->in[IN_X]] && !(l.fresh_res && op->in[IN_X] == op->in[IN_RES]);
-	if ((st = weights_back(x->w, op->par[PAR_W], false, &l.wt, e)) != ST_OK ||
+	if ((st = weights_back(x->w, op->par[PAR_W], x->pool, x->cancel, &l.wt, e)) != ST_OK ||
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &l.bias, e)) != ST_OK ||
 	    (norm && (st = back_norm_start(&l.norm, b, op, l.samples, l.blocks, e)) != ST_OK))
 		return st;

@@ -1,6 +1,7 @@
 /*
  * conv.h: one convolution laid out as work items, shared by op_conv.c (direct)
- * and op_winograd.c; private to src/net.
+ * and op_winograd.c; private to src/net.  The walk back (back_conv.c) is a
+ * convolution too, of the output's gradient with the weights turned round.
  */
 #ifndef PSI_NET_CONV_H
 #define PSI_NET_CONV_H
@@ -10,6 +11,14 @@
 
 struct conv {
 	const struct exec *x;
+	/* Channels c0..c1 of the pixels that output rows y.. of a sample need, border and all, as they are to be
+	 * multiplied: [in_rows,in_cols,lda]; c0 is a multiple of 8. */
+	void (*prepare)(const struct conv *c, int sample, int y, int c0, int c1, float *out);
+	/* Columns j..j1 of `pixels` neighbours from `first` on, of one sample, from the tile to where they belong. */
+	void (*finish)(const struct conv *c, int sample, int first, int pixels, int j, int j1, float *tile,
+		       size_t ldtile);
+	float *scratch; /* [threads][scratch_floats] */
+	size_t scratch_floats;
 	const struct net_op *op;
 	const struct kern *kern;
 	int k, n, side, taps; /* taps: 1 or 3 in each direction */
@@ -24,6 +33,7 @@ struct conv {
 	struct gemm_b b;
 	const float *bias;
 	struct dropout drop; /* training: of what before() makes */
+	void *arg;	     /* back_conv.c's own */
 };
 
 /* For x->n samples. */
@@ -36,18 +46,20 @@ struct conv_item {
 };
 struct conv_item conv_item_at(const struct conv *c, int item);
 
-/* Channels c0..c1 of the pixels that output rows y.. of a sample need, border
- * and all, through before() and dropout: [in_rows,in_cols,lda]; c0 is a multiple of 8. */
+/* Blocks of work, once everything above them is there; even: of an even number
+ * of image rows.  least_side: of images that Winograd's way suits. */
+void conv_shape(struct conv *c, int n, int least_side, bool even);
+size_t conv_scratch(const struct conv *c);   /* floats per worker */
+size_t conv_prepared(const struct conv *c);  /* floats of the weights as they are prepared for it */
+enum status conv_run(struct conv *c);
+
+/* op_conv.c's prepare(): through before() and dropout. */
 void conv_prepare(const struct conv *c, int sample, int y, int c0, int c1, float *out);
-/* after(): columns j..j1 of `pixels` neighbours from `first` on, of one sample,
- * from the tile to where they belong. */
-void conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int j1, const float *tile,
-		 size_t ldtile);
 
 /* Winograd's F(4x4, 3x3): 36 products over blocks of 4x4 pixels in place of
  * nine over each pixel, that is a quarter of the arithmetic, with weights four
  * times as large. */
-bool winograd_suits(const struct conv *c);
+bool winograd_suits(const struct conv *c, int least_side);
 void winograd_shape(struct conv *c, int n);
 size_t winograd_scratch(const struct conv *c); /* floats per worker */
 pool_fn winograd_item;

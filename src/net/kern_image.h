@@ -23,6 +23,14 @@ struct kern_image {
 	 * pixels [16,ld]. */
 	void (*wino_in)(int n, const float *x, size_t row, size_t pixel, float *v, size_t place);
 	void (*wino_out)(int n, const float *m, size_t place, float *y, size_t ld);
+	/* G g G^T, n columns: taps g (`tap` floats apart) -> the 36 places of a weight. */
+	void (*wino_weight)(int n, const float *g, size_t tap, float *out, size_t place);
+	/* What the gradient `factor` d of y = x scale + shift (silu: of silu of that) says, n channels of a
+	 * pixel: added to dx (NULL: not), d_scale and d_shift. */
+	void (*affine_back)(int n, float factor, const float *d, const float *x, const float *scale,
+			    const float *shift, bool silu, float *dx, float *d_scale, float *d_shift);
+	/* dx += (x - mean) slope + shift */
+	void (*centred)(int n, const float *x, const float *mean, const float *slope, const float *shift, float *dx);
 	/* Logits of n bins over [-1, 1] of a logistic with this mean and log scale
 	 * (networks.md, output).  In double. */
 	void (*logistic)(int n, double mu, double log_scale, bool fix, float *out);

@@ -190,6 +190,94 @@ kern_wino_out(int n, const float *m, size_t place, float *y, size_t ld)
 	}
 }
 
+/* G of F(4, 3) on three vectors. */
+KERN void
+wino_g(vf a, vf b, vf c, vf *out, int out_step)
+{
+	vf ends = a * (1.f / 24) + c * (1.f / 6), middle = b * (1.f / 12);
+	vf all = (a + c) * (-1.f / 6), odd = b * (1.f / 6);
+
+	out[0] = a * .25f;
+	out[out_step] = all - odd;
+	out[2 * out_step] = all + odd;
+	out[3 * out_step] = ends + middle;
+	out[4 * out_step] = ends - middle;
+	out[5 * out_step] = c;
+}
+
+KERN_FN void
+kern_wino_weight(int n, const float *g, size_t tap, float *out, size_t place)
+{
+	vf t[18], o[6];
+
+	for (int i = 0; i < n; i += VW) {
+		for (size_t q = 0; q < 3; q++) {
+			const float *at = g + q * tap + i;
+			wino_g(LOAD(at), LOAD(at + 3 * tap), LOAD(at + 6 * tap), t + q, 3);
+		}
+		for (int r = 0; r < 6; r++) {
+			wino_g(t[3 * r], t[3 * r + 1], t[3 * r + 2], o, 1);
+			for (int q = 0; q < 6; q++)
+				STORE(out + (size_t)(6 * r + q) * place + i, o[q]);
+		}
+	}
+}
+
+/* silu'(v) = s (1 + v (1 - s)), s = 1 / (1 + exp(-v)) */
+KERN void
+affine_back_vec(float factor, const float *d, const float *x, const float *scale, const float *shift, bool silu,
+		float *dx, float *d_scale, float *d_shift)
+{
+	vf g = LOAD(d) * factor, in = LOAD(x), by = LOAD(scale), v = in * by + LOAD(shift), e;
+
+	if (silu) {
+		V_EXP(e, -v);
+		vf s = 1.f / (1.f + e);
+		g *= s * (1.f + v * (1.f - s));
+	}
+	STORE(d_scale, LOAD(d_scale) + g * in);
+	STORE(d_shift, LOAD(d_shift) + g);
+	if (dx)
+		STORE(dx, LOAD(dx) + g * by);
+}
+
+KERN_FN void
+kern_affine_back(int n, float factor, const float *d, const float *x, const float *scale, const float *shift, bool silu,
+		 float *dx, float *d_scale, float *d_shift)
+{
+	float dt[VW], xt[VW], at[VW], bt[VW], gt[VW], st[VW], ht[VW];
+	int i = 0;
+
+	for (; i + VW <= n; i += VW)
+		affine_back_vec(factor, d + i, x + i, scale + i, shift + i, silu, dx ? dx + i : NULL, d_scale + i,
+				d_shift + i);
+	if (i == n)
+		return;
+	TAIL_COPY(dt, d);
+	TAIL_COPY(xt, x);
+	TAIL_COPY(at, scale);
+	TAIL_COPY(bt, shift);
+	TAIL_COPY(gt, dx);
+	TAIL_COPY(st, d_scale);
+	TAIL_COPY(ht, d_shift);
+	affine_back_vec(factor, dt, xt, at, bt, silu, gt, st, ht);
+	memcpy(d_scale + i, st, (size_t)(n - i) * sizeof *st);
+	memcpy(d_shift + i, ht, (size_t)(n - i) * sizeof *ht);
+	if (dx)
+		memcpy(dx + i, gt, (size_t)(n - i) * sizeof *gt);
+}
+
+KERN_FN void
+kern_centred(int n, const float *x, const float *mean, const float *slope, const float *shift, float *dx)
+{
+	int i = 0;
+
+	for (; i + VW <= n; i += VW)
+		STORE(dx + i, LOAD(dx + i) + (LOAD(x + i) - LOAD(mean + i)) * LOAD(slope + i) + LOAD(shift + i));
+	for (; i < n; i++)
+		dx[i] += (x[i] - mean[i]) * slope[i] + shift[i];
+}
+
 /* exp of x <= 0 to 1e-12 of its value; 0 below -700; NaN stays NaN. */
 #define D_EXP(out, in) do { \
 	vd in_ = (in), magic_ = SPLAT_D(0x1.8p52); \
@@ -371,6 +459,9 @@ static const struct kern_image kern_image = {
 	.add = kern_add_res,
 	.wino_in = kern_wino_in,
 	.wino_out = kern_wino_out,
+	.wino_weight = kern_wino_weight,
+	.affine_back = kern_affine_back,
+	.centred = kern_centred,
 	.logistic = kern_logistic,
 	.logistic_back = kern_logistic_back,
 };

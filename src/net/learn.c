@@ -73,9 +73,7 @@ matrix_floats(const struct exec *x, const struct net_op *op, bool backward)
 	if (op->kind == NET_CONV) {
 		struct conv c;
 		conv_lay_out(x, op, &c);
-		size_t taps = (size_t)c.taps * (size_t)c.taps, back = backward ? taps : 0;
-		size_t one = x->kern->blas ? (size_t)n * (size_t)k : gemm_packed_floats(x->kern, n, k);
-		all = (c.winograd ? 36 : taps) * one + back * gemm_packed_floats(x->kern, k, n);
+		all = conv_prepared(&c) + (backward ? back_conv_prepared(x, op) : 0);
 	} else if (op->kind == NET_LINEAR || op->kind == NET_HEAD) {
 		if (!x->kern->blas || op->kind == NET_HEAD)
 			all = gemm_packed_floats(x->kern, n, k);

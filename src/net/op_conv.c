@@ -20,6 +20,7 @@
 #define BLAS_PIXELS 256
 #define STRIP 64 /* columns that are finished together */
 #define KC 512
+#define LEAST_SIDE 32 /* below, the larger weights of Winograd cost more memory than the arithmetic is worth */
 
 static int
 round_up(int a, int unit)
@@ -36,12 +37,14 @@ clamp(double v, int low, int high)
 /* Blocks of rows and columns.  With BLAS they depend on the shape of one
  * sample alone. */
 static void
-direct_shape(struct conv *c, int n)
+direct_shape(struct conv *c, int n, bool even)
 {
 	bool blas = c->kern->blas;
 	int pixels = blas ? BLAS_PIXELS : ITEM_PIXELS, all = c->out_side * c->out_side, unit = blas ? 16 : c->kern->nr;
 
 	c->rows = clamp(pixels / c->out_side, 1, c->out_side);
+	if (even && c->rows % 2 == 1)
+		c->rows++;
 	c->samples = blas ? 1 : clamp(pixels / all, 1, n);
 	c->row_blocks = (c->out_side + c->rows - 1) / c->rows;
 	c->sample_blocks = (n + c->samples - 1) / c->samples;
@@ -60,11 +63,28 @@ direct_shape(struct conv *c, int n)
 }
 
 void
+conv_shape(struct conv *c, int n, int least_side, bool even)
+{
+	c->winograd = winograd_suits(c, least_side);
+	if (c->winograd)
+		winograd_shape(c, n);
+	else
+		direct_shape(c, n, even);
+}
+
+static void conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int j1, float *tile,
+			size_t ldtile);
+
+void
 conv_lay_out(const struct exec *x, const struct net_op *op, struct conv *c)
 {
 	int step = op->dim[CONV_STEP];
 
 	*c = (struct conv){ .x = x,
+			    .prepare = conv_prepare,
+			    .finish = conv_finish,
+			    .scratch = x->scratch,
+			    .scratch_floats = x->scratch_floats,
 			    .op = op,
 			    .kern = x->kern,
 			    .k = op->dim[CONV_K],
@@ -76,11 +96,7 @@ conv_lay_out(const struct exec *x, const struct net_op *op, struct conv *c)
 			    .drop = dropout_of(x, op) };
 	c->pad = c->taps == 3 && step != CONV_HALVE;
 	c->out_side = step == CONV_HALVE ? c->side / 2 : c->side << c->up;
-	c->winograd = winograd_suits(c);
-	if (c->winograd)
-		winograd_shape(c, x->n);
-	else
-		direct_shape(c, x->n);
+	conv_shape(c, x->n, LEAST_SIDE, false);
 }
 
 static size_t
@@ -103,14 +119,26 @@ column_floats(const struct conv *c)
 }
 
 size_t
+conv_scratch(const struct conv *c)
+{
+	return c->winograd ? winograd_scratch(c) : input_floats(c) + column_floats(c) + pixels_of(c) * (size_t)c->strip;
+}
+
+size_t
+conv_prepared(const struct conv *c)
+{
+	size_t parts = c->winograd ? 36 : (size_t)(c->taps * c->taps);
+
+	return parts * (c->kern->blas ? (size_t)c->n * (size_t)c->k : gemm_packed_floats(c->kern, c->n, c->k));
+}
+
+size_t
 op_conv_scratch(const struct exec *x, const struct net_op *op)
 {
 	struct conv c;
 
 	conv_lay_out(x, op, &c);
-	if (c.winograd)
-		return winograd_scratch(&c);
-	return input_floats(&c) + column_floats(&c) + pixels_of(&c) * (size_t)c.strip;
+	return conv_scratch(&c);
 }
 
 /* n channels of a pixel from c0 on. */
@@ -206,8 +234,9 @@ unroll(const struct conv *c, int rows, const float *in, float *out)
 			}
 }
 
-void
-conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int j1, const float *tile, size_t ldtile)
+/* after() */
+static void
+conv_finish(const struct conv *c, int sample, int first, int pixels, int j, int j1, float *tile, size_t ldtile)
 {
 	const struct exec *x = c->x;
 	int res = c->op->after == AFTER_ADD ? c->op->in[IN_RES] : -1, out = c->op->out;
@@ -247,13 +276,13 @@ direct_item(void *arg, int item, int worker)
 {
 	const struct conv *c = arg;
 	struct conv_item it = conv_item_at(c, item);
-	float *tile = exec_scratch(c->x, worker), *in = tile + pixels_of(c) * (size_t)c->strip,
+	float *tile = c->scratch + (size_t)worker * c->scratch_floats, *in = tile + pixels_of(c) * (size_t)c->strip,
 	      *columns = in + input_floats(c);
 	int pixels = it.rows * c->out_side;
 	size_t per_sample = (size_t)c->in_rows * (size_t)c->in_cols * c->lda;
 
 	for (int s = 0; s < it.samples; s++)
-		conv_prepare(c, it.sample + s, it.y, 0, c->k, in + (size_t)s * per_sample);
+		c->prepare(c, it.sample + s, it.y, 0, c->k, in + (size_t)s * per_sample);
 	if (column_floats(c))
 		unroll(c, it.rows, in, columns);
 	for (int j = it.col; j < it.end; j += c->strip) {
@@ -264,9 +293,16 @@ direct_item(void *arg, int item, int worker)
 		for (int p = j; c->b.packed && p < j1; p += c->kern->nr)
 			panel_tiles(c, it.samples, it.rows, in, p, tile + (p - j), (size_t)c->strip);
 		for (int s = 0; s < it.samples; s++)
-			conv_finish(c, it.sample + s, it.y * c->out_side, pixels, j, j1,
+			c->finish(c, it.sample + s, it.y * c->out_side, pixels, j, j1,
 				    tile + (size_t)s * (size_t)pixels * (size_t)c->strip, (size_t)c->strip);
 	}
+}
+
+enum status
+conv_run(struct conv *c)
+{
+	return pool_run(c->x->pool, c->x->prio, c->sample_blocks * c->row_blocks * c->col_blocks,
+			c->winograd ? winograd_item : direct_item, c, c->x->cancel);
 }
 
 enum status
@@ -279,6 +315,5 @@ op_conv(struct exec *x, const struct net_op *op, struct error *e)
 	if ((st = weights_conv(x->w, op->par[PAR_W], c.winograd, x->pool, x->cancel, &c.b, e)) != ST_OK ||
 	    (st = weights_vector(x->w, op->par[PAR_BIAS], &c.bias, e)) != ST_OK)
 		return st;
-	return pool_run(x->pool, x->prio, c.sample_blocks * c.row_blocks * c.col_blocks,
-			c.winograd ? winograd_item : direct_item, &c, x->cancel);
+	return conv_run(&c);
 }

@@ -13,13 +13,12 @@
 #define BLAS_BLOCKS 64 /* BLAS wants larger products, and all channels at once */
 #define COLUMNS 128
 #define CHUNK 128     /* channels at a time */
-#define LEAST_SIDE 32 /* below, the larger weights cost more memory than the arithmetic is worth */
 #define LEAST_CHANNELS 8
 
 bool
-winograd_suits(const struct conv *c)
+winograd_suits(const struct conv *c, int least_side)
 {
-	return c->taps == 3 && c->stride == 1 && c->out_side >= LEAST_SIDE &&
+	return c->taps == 3 && c->stride == 1 && c->out_side >= least_side &&
 	       c->out_side % EDGE == 0 && c->k >= LEAST_CHANNELS;
 }
 
@@ -124,7 +123,7 @@ transform_output(const struct conv *c, const struct conv_item *it, const float *
 		for (int x = 0; x < c->out_side; x += EDGE, m += ldm) {
 			c->kern->image->wino_out(it->end - it->col, m, place, tile, ld);
 			for (int r = 0; r < EDGE; r++)
-				conv_finish(c, it->sample, (y + r) * c->out_side + x, EDGE, it->col, it->end,
+				c->finish(c, it->sample, (y + r) * c->out_side + x, EDGE, it->col, it->end,
 					    tile + (size_t)(r * EDGE) * ld, ld);
 		}
 }
@@ -134,14 +133,14 @@ winograd_item(void *arg, int item, int worker)
 {
 	const struct conv *c = arg;
 	struct conv_item it = conv_item_at(c, item);
-	float *in = exec_scratch(c->x, worker), *v = in + pixel_floats(c),
+	float *in = c->scratch + (size_t)worker * c->scratch_floats, *v = in + pixel_floats(c),
 	      *m = v + PLACES * (size_t)blocks_of(c) * c->lda;
 	float *tile = m + PLACES * (size_t)blocks_of(c) * ld_columns(c);
 	int blocks = it.rows / EDGE * (c->out_side / EDGE);
 
 	for (int c0 = 0; c0 < c->k; c0 += c->chunk) {
 		int channels = c->k - c0 < c->chunk ? c->k - c0 : c->chunk;
-		conv_prepare(c, it.sample, it.y, c0, c0 + channels, in);
+		c->prepare(c, it.sample, it.y, c0, c0 + channels, in);
 		transform_input(c, it.rows, channels, in, v);
 		if (c->kern->blas)
 			multiply_blas(c, &it, blocks, v, m);

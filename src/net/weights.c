@@ -376,31 +376,122 @@ weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struc
 	return st;
 }
 
+/* A panel of inputs of the turned form: for each output, the taps of its
+ * columns side by side, last first, as they are or transformed. */
+static void
+turned_panel(const struct unfolding *u, int first, int cols, float *raw)
+{
+	const struct kern *kern = u->kern;
+	size_t nr = (size_t)kern->nr, k = (size_t)u->k, taps = (size_t)u->taps, parts = u->winograd ? PLACES : taps;
+	size_t one = u->winograd ? gemm_packed_floats(kern, u->n, u->k) : k * nr; /* from a part to the next */
+	float *tap = raw + nr * taps, *place = tap + nr * taps;
+
+	memset(tap, 0, nr * taps * sizeof *tap);
+	for (size_t o = 0; o < k; o++) {
+		float *panel = u->out + (size_t)first * (u->winograd ? k : u->row) + o * nr;
+		tensor_to_f32(u->t, (o * (size_t)u->n + (size_t)first) * taps, (size_t)cols * taps, raw);
+		for (size_t j = 0; j < (size_t)cols; j++)
+			for (size_t i = 0; i < taps; i++)
+				tap[(taps - 1 - i) * nr + j] = raw[j * taps + i];
+		if (u->winograd)
+			kern->image->wino_weight((int)nr, tap, nr, kern->blas ? place : panel, kern->blas ? nr : one);
+		const float *part = u->winograd ? place : tap;
+		for (size_t p = 0; !u->winograd && !kern->blas && p < parts; p++)
+			memcpy(panel + p * one, part + p * nr, nr * sizeof *panel);
+		for (size_t p = 0; kern->blas && p < parts; p++)
+			for (size_t j = 0; j < (size_t)cols; j++) {
+				size_t at = (size_t)first + j;
+				u->out[u->winograd ? (p * (size_t)u->n + at) * k + o : at * u->row + p * k + o] =
+					part[p * nr + j];
+			}
+	}
+}
+
+static void
+turned_item(void *arg, int item, int worker)
+{
+	const struct unfolding *u = arg;
+	int nr = u->kern->nr, first = item * nr, cols = u->n - first < nr ? u->n - first : nr;
+	size_t k = (size_t)u->k;
+	float *raw = u->scratch + (size_t)worker * u->raw;
+
+	if (u->taps > 1) {
+		turned_panel(u, first, cols, raw);
+		return;
+	}
+	float *rows = u->kern->blas ? u->out + (size_t)first * k : raw;
+	tensor_to_f32(u->t, (size_t)first * k, (size_t)cols * k, rows);
+	if (!u->kern->blas)
+		gemm_pack(u->kern, rows, k, true, u->k, 0, cols, u->out + (size_t)first * k);
+}
+
 enum status
-weights_back(struct weights *w, int par, bool in_out, struct gemm_b *out, struct error *e)
+weights_turned(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c, struct gemm_b *out,
+	struct error *e)
 {
 	const struct tensor *t = w->tensor[par];
 	struct form *f = &w->back[par];
-	int n = (int)t->dim[in_out], k = (int)t->dim[!in_out], taps = t->ndim == 4 ? (int)(t->dim[2] * t->dim[3]) : 1;
-	size_t one = gemm_packed_floats(w->kern, k, n), all = (size_t)n * (size_t)k;
+	bool flat = t->ndim == 2;
+	struct unfolding u = { .t = t, .kern = w->kern, .n = (int)t->dim[!flat], .k = (int)t->dim[flat],
+		               .taps = flat ? 1 : (int)(t->dim[2] * t->dim[3]), .winograd = winograd };
+	size_t nr = (size_t)w->kern->nr, k = (size_t)u.k;
 	enum status st = ST_OK;
 
-	*out = (struct gemm_b){ .n = k, .k = n, .packed = true };
+	u.row = k * (size_t)u.taps;
+	u.raw = flat ? nr * k : nr * (size_t)(2 * u.taps + PLACES);
+	*out = (struct gemm_b){ .n = u.n, .k = winograd ? u.k : (int)u.row, .packed = !w->kern->blas, .by_column = true,
+		.ld = winograd ? k : u.row };
 	if (!f->ready) {
-		float *raw = mem_aligned(all * (size_t)taps, sizeof *raw),
-		      *tap = taps > 1 ? mem_aligned(all, sizeof *tap) : NULL;
-		st = raw && (tap || taps == 1) ? form_room(w, f, one * (size_t)taps, e)
-					       : error_set(e, ST_MEMORY, "out of memory");
+		size_t one = out->packed ? gemm_packed_floats(w->kern, u.n, out->k) : (size_t)u.n * (size_t)out->k;
+		u.scratch = mem_aligned((size_t)pool_threads(pool) * u.raw, sizeof *u.scratch);
+		if (!u.scratch)
+			return error_set(e, ST_MEMORY, "out of memory for weights");
+		st = form_room(w, f, winograd ? PLACES * one : one, e);
+		u.out = f->data;
 		if (st == ST_OK)
-			tensor_to_f32(t, 0, all * (size_t)taps, raw);
-		for (int i = 0; st == ST_OK && i < taps; i++) {
-			for (size_t j = 0; taps > 1 && j < all; j++)
-				tap[j] = raw[j * (size_t)taps + (size_t)i];
-			gemm_pack(w->kern, tap ? tap : raw, (size_t)(in_out ? n : k), in_out, n, 0, k,
-				  f->data + (size_t)i * one);
+			st = pool_run(pool, w->prio, (u.n + (int)nr - 1) / (int)nr, turned_item, &u, c);
+		mem_free(u.scratch);
+		if (st == ST_OK)
+			form_done(f, t);
+	}
+	out->p = f->data;
+	return st;
+}
+
+/* A few panels of inputs: rows of the matrix are runs of it. */
+static void
+back_item(void *arg, int item, int worker)
+{
+	struct making *m = arg; /* n: inputs, k: outputs */
+	int nr = m->kern->nr, first = item * ITEM_PANELS * nr;
+	int last = first + ITEM_PANELS * nr < m->n ? first + ITEM_PANELS * nr : m->n;
+
+	(void)worker;
+	for (int j = first; j < last; j += nr) {
+		size_t cols = (size_t)(last - j < nr ? last - j : nr);
+		float *panel = m->out + (size_t)j * (size_t)m->k;
+		for (size_t o = 0; o < (size_t)m->k; o++, panel += nr) {
+			tensor_to_f32(m->t, o * (size_t)m->n + (size_t)j, cols, panel);
+			memset(panel + cols, 0, ((size_t)nr - cols) * sizeof *panel);
 		}
-		mem_free(raw);
-		mem_free(tap);
+	}
+}
+
+enum status
+weights_back(struct weights *w, int par, struct pool *pool, struct cancel *c, struct gemm_b *out, struct error *e)
+{
+	const struct tensor *t = w->tensor[par];
+	struct form *f = &w->back[par];
+	struct making m = { .t = t, .kern = w->kern, .n = (int)t->dim[1], .k = (int)t->dim[0] };
+	int per = ITEM_PANELS * w->kern->nr;
+	enum status st = ST_OK;
+
+	*out = (struct gemm_b){ .n = m.n, .k = m.k, .packed = true };
+	if (!f->ready) {
+		st = form_room(w, f, gemm_packed_floats(w->kern, m.n, m.k), e);
+		m.out = f->data;
+		if (st == ST_OK)
+			st = pool_run(pool, w->prio, (m.n + per - 1) / per, back_item, &m, c);
 		if (st == ST_OK)
 			form_done(f, t);
 	}

@@ -30,10 +30,12 @@ enum status weights_matrix(struct weights *w, int par, bool packed, struct pool 
  * [out, in], one for each place, one after the other. */
 enum status weights_conv(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c,
 	struct gemm_b *out, struct error *e);
-/* The right-hand side of dy W, for the walk back, always packed: columns are the
- * inputs.  in_out: the matrix is [in, out].  A 3x3 convolution: nine of them,
- * one for each tap, gemm_packed_floats apart. */
-enum status weights_back(struct weights *w, int par, bool in_out, struct gemm_b *out, struct error *e);
+/* The same for the walk back, the kernel turned round: right-hand side [in, taps out]. */
+enum status weights_turned(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c,
+	struct gemm_b *out, struct error *e);
+/* The right-hand side of dy W, for the walk back, always packed: columns are the inputs. */
+enum status weights_back(struct weights *w, int par, struct pool *pool, struct cancel *c, struct gemm_b *out,
+	struct error *e);
 /* The values of a parameter in the order of the table, if they lie there as floats; else NULL. */
 const float *weights_plain(const struct weights *w, int par);
 /* Row `row` of a matrix, straight from the file.  Any thread. */

@@ -147,11 +147,12 @@ def bench(name, net, batch):
         print(f"{name}.{what}_cpu {1e3 * min(cpu[what]):.3f} ms", flush=True)
 
 
-print("# torch", torch.__version__)
-before = resident_mb()
-for layout in torch.contiguous_format, torch.channels_last:
-    net = UNet(128, (1, 2, 2, 2), 2, 1, layout)
-    for name, batch in ("unet", 1), ("unet8", 8):
-        bench(name, net, batch)
-        if layout == torch.contiguous_format:   # the second network comes on top of what the first one held
-            print(f"{name}.memory {resident_mb() - before:.1f} MB", flush=True)
+if __name__ == "__main__":
+    print("# torch", torch.__version__)
+    before = resident_mb()
+    for layout in torch.contiguous_format, torch.channels_last:
+        net = UNet(128, (1, 2, 2, 2), 2, 1, layout)
+        for name, batch in ("unet", 1), ("unet8", 8):
+            bench(name, net, batch)
+            if layout == torch.contiguous_format:   # the second network comes on top of what the first one held
+                print(f"{name}.memory {resident_mb() - before:.1f} MB", flush=True)
