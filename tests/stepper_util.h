@@ -55,7 +55,7 @@ struct rig {
 	struct error e;
 };
 
-static enum status
+__attribute__((unused)) static enum status
 rig_new(struct rig *r, const struct job *j, int threads, const struct reduce *reduce)
 {
 	*r = (struct rig){ .job = *j, .pool = pool_new(threads) };
@@ -70,7 +70,7 @@ rig_new(struct rig *r, const struct job *j, int threads, const struct reduce *re
 	return st;
 }
 
-static void
+__attribute__((unused)) static void
 rig_done(struct rig *r)
 {
 	stepper_free(r->stepper);

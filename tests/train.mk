@@ -1,3 +1,6 @@
+check_PROGRAMS += tests/test_trainer
+tests_test_trainer_SOURCES = tests/test_trainer.c tests/stepper_util.h
+TESTS += tests/test_trainer
 check_PROGRAMS += tests/test_stepper
 tests_test_stepper_SOURCES = tests/test_stepper.c tests/stepper_util.h
 TESTS += tests/test_stepper

@@ -314,12 +314,30 @@ care(struct trainer *t, struct error *e)
 	return st;
 }
 
+/* A run that was stopped in the middle of what a step was due does it now. */
+static enum status
+make_up(struct trainer *t, struct error *e)
+{
+	int64_t step = t->state->step;
+	enum status st = ST_OK;
+
+	if (step == 0 || step >= t->job.adam.steps)
+		return ST_OK;
+	if (due(step, t->job.valid_every) && t->shown.bound_step != step)
+		st = validate(t, e);
+	if (st == ST_OK && due(step, t->job.save_every) && (t->sets.n == 0 || t->sets.at[t->sets.n - 1].step != step))
+		sample(t);
+	return st;
+}
+
 static enum status
 steps(struct trainer *t, struct error *e)
 {
 	struct step_numbers n;
-	enum status st = ST_OK;
+	enum status st = make_up(t, e);
 
+	if (st == ST_CANCELLED)
+		st = ST_OK;
 	while (st == ST_OK && t->state->step < t->job.adam.steps && go_on(t)) {
 		st = stepper_run(t->stepper, &n, t->setup.reduce ? NULL : &t->cancel, e);
 		if (st == ST_OK) {
@@ -332,22 +350,24 @@ steps(struct trainer *t, struct error *e)
 	return st;
 }
 
-/* All steps are done: the last bound, checkpoint and samples, unless they are there. */
+/* All steps are done: the last bound, checkpoint and samples, unless they are
+ * there.  ST_CANCELLED: not all of it, but it is saved. */
 static enum status
 finish(struct trainer *t, struct error *e)
 {
-	enum status st = ST_OK;
+	enum status bound = ST_OK, st = ST_OK;
 	int64_t step = t->state->step;
+	bool fresh = t->shown.bound_step != step;
 
-	if (t->shown.bound_step != step)
-		st = validate(t, e);
-	if (st == ST_CANCELLED)
-		st = ST_OK;
-	if (st == ST_OK && t->shown.saved_step != step)
+	if (fresh)
+		bound = validate(t, e);
+	if (bound != ST_OK && bound != ST_CANCELLED)
+		return bound;
+	if (fresh || t->shown.saved_step != step) /* the best bound is part of it */
 		st = save(t, e);
 	if (st == ST_OK && (t->sets.n == 0 || t->sets.at[t->sets.n - 1].step != step))
 		sample(t);
-	return st;
+	return st == ST_OK ? bound : st;
 }
 
 /* And not only to go away. */
@@ -369,8 +389,10 @@ train(struct trainer *t, struct error *e)
 		st = steps(t, e);
 	if (st == ST_CANCELLED)
 		return TRAINER_STOPPED;
-	if (st == ST_OK && t->state->step >= t->job.adam.steps)
-		return finish(t, e) == ST_OK ? TRAINER_DONE : TRAINER_FAILED;
+	if (st == ST_OK && t->state->step >= t->job.adam.steps) {
+		st = finish(t, e);
+		return st == ST_OK ? TRAINER_DONE : st == ST_CANCELLED ? TRAINER_STOPPED : TRAINER_FAILED;
+	}
 	if (st == ST_OK && asked_to_stop(t) && t->shown.saved_step != t->state->step)
 		st = save(t, e);
 	return st == ST_OK ? TRAINER_STOPPED : TRAINER_FAILED;
