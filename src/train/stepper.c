@@ -15,7 +15,7 @@
 #include "train/stepper_private.h"
 
 #define PIECE 65536                      /* floats of a work item */
-#define ROWS_AT_ONCE 8192                /* positions beyond which a larger micro-batch gains nothing */
+#define ROWS_AT_ONCE 4096                /* rows beyond which a larger micro-batch gains nothing */
 
 static double
 now_s(void)
@@ -60,7 +60,8 @@ plan(struct stepper *s, struct error *e)
 {
 	struct stepper_plan *p = &s->plan;
 	int share = (s->job->batch + s->reduce->size - 1) / s->reduce->size;
-	int most = ROWS_AT_ONCE / s->info.L > 1 ? ROWS_AT_ONCE / s->info.L : 1;
+	int rows = s->info.side > 0 ? s->info.side * s->info.side : s->info.L;
+	int most = ROWS_AT_ONCE / rows > 1 ? ROWS_AT_ONCE / rows : 1;
 	uint64_t room = allowance(s->job);
 	enum status st;
 
