@@ -94,6 +94,7 @@ settle(struct bench *b)
 		struct pollfd f = { .fd = sampler_fd(b->sampler), .events = POLLIN };
 
 		app_reports(b->app);
+		app_train_news(b->app);
 		b->now += .05;
 		app_tick(b->app, b->now);
 		if (!app_busy(b->app) && !b->app->playing)

@@ -16,6 +16,11 @@ TESTS += tests/test_screens
 check_PROGRAMS += tests/test_board
 tests_test_board_SOURCES = tests/test_board.c tests/app_util.h tests/board_util.h tests/screen_golden.h
 TESTS += tests/test_board
+check_PROGRAMS += tests/test_train_app tests/test_train_term
+tests_test_train_app_SOURCES = tests/test_train_app.c tests/app_util.h
+tests_test_train_term_SOURCES = tests/test_train_term.c tests/pty.c tests/pty.h
+TESTS += tests/test_train_app tests/test_train_term tests/train_view.sh
+EXTRA_DIST += tests/train_view.sh
 check_PROGRAMS += tests/test_train_view
 tests_test_train_view_SOURCES = tests/test_train_view.c tests/fake_trainer.c tests/fake_trainer.h tests/app_util.h \
 	tests/board_util.h tests/screen_golden.h

@@ -287,6 +287,8 @@ plain_run(struct app *a, const struct term_options *o, struct error *e)
 	a->on_log = on_log;
 	a->on_log_arg = &p;
 	say(&p, "%s", a->name);
+	if (*a->message)
+		say(&p, "%s", a->message);
 	while (!a->quit && !p.broken && !p.died_of)
 		turn(&p);
 	if (p.died_of || p.broken)

@@ -333,7 +333,7 @@ tell(struct app *a)
 	t->told_error = n->error;
 	if (n->phase == t->told)
 		return;
-	if (n->phase == TRAINER_PAUSED || (t->told == TRAINER_PAUSED && n->phase == TRAINER_RUNNING))
+	if (n->phase == TRAINER_PAUSED || (t->told == TRAINER_PAUSED && n->phase < TRAINER_PAUSED))
 		app_say(a, false, "training: %s at step %lld", n->phase == TRAINER_PAUSED ? "paused" : "goes on",
 			(long long)n->last.step);
 	if (n->phase == TRAINER_DONE || n->phase == TRAINER_STOPPED)
