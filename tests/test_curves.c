@@ -6,9 +6,10 @@
  * spread of runs: 3 sqrt(1/3 + 1/n) standard deviations for n seeds.
  *
  * By default one seed and the first steps of two configurations; with
- * PSIVIEW_CURVES=1 three seeds of all, to the end (minutes).  Text is the
- * prepared one below tests/golden; pictures are those of a CIFAR-10 batch
- * (data_batch_1.bin) that PSIVIEW_PICTURES names.
+ * PSIVIEW_CURVES=1 three seeds of all, to the end (minutes), and several noise
+ * draws of the last validation; with PSIVIEW_CURVES=NAME of that one alone.
+ * Text is the prepared one below tests/golden; pictures are those of a CIFAR-10
+ * batch (data_batch_1.bin) that PSIVIEW_PICTURES names.
  */
 #include <unistd.h>
 
@@ -20,11 +21,13 @@
 #define SHORT_STEPS 90
 #define MOST_POINTS 32
 
-/* Standard deviations between runs: of a mean training loss, of a validation. */
-static const double spread_train = .07, spread_valid = .09;
+/* Standard deviations between runs: of a mean training loss, of a validation, of the mean of several validations. */
+static const double spread_train = .07, spread_valid = .09, spread_final = .045;
+#define FINAL_DRAWS 8
+#define FINAL_SEED 1000000u             /* and the following: their noise */
 
 static char folder[] = "/tmp/psiview-curves-XXXXXX", text[64], pictures[64];
-static bool all;
+static const char *only;                /* NULL: the first steps of two */
 
 /* ---- what a table says ---- */
 
@@ -53,6 +56,27 @@ curve_of(const struct table *t, const char *name)
 		c.valid_sd[c.n++] = number(t, i, "val_sd_seeds", 0);
 	}
 	return c;
+}
+
+/* Means of the last validations by configuration, from tensors NAME.val_loss_final_*. */
+static struct { char name[64]; double mean; } final[32];
+static int n_final;
+
+static void
+collect_final(struct golden *g)
+{
+	for (int i = 0; i < g->f->n && n_final < 32; i++) {
+		const char *name = g->f->tensor[i].name, *dot = strstr(name, ".val_loss_final_");
+		struct values k = { 0 };
+		double *v = dot && dot - name < 64 ? get(g, &k, name) : NULL;
+		int n = v ? size_of(g, name, -1) : 0;
+		if (n > 0)
+			snprintf(final[n_final].name, sizeof final[0].name, "%.*s", (int)(dot - name), name);
+		for (int j = 0; j < n; j++)
+			final[n_final].mean += v[j] / n;
+		n_final += n > 0;
+		values_done(&k);
+	}
 }
 
 /* ---- the job of a configuration ---- */
@@ -169,9 +193,24 @@ run_steps(struct run *r, const struct curve *c, int steps, double *train, double
 	return st;
 }
 
+/* The last validation by several draws of the noise, which follows the job's seed. */
+static enum status
+run_final(struct run *r, double *mean, struct error *e)
+{
+	struct bound_numbers bound = { 0 };
+	enum status st = ST_OK;
+
+	for (unsigned i = 0; st == ST_OK && i < FINAL_DRAWS; i++) {
+		r->job.seed = FINAL_SEED + i;
+		st = stepper_valid(r->stepper, true, &bound, NULL, e);
+		*mean += bound.nats / FINAL_DRAWS;
+	}
+	return st;
+}
+
 static enum status
 run_seed(const struct curve *c, struct pool *pool, uint64_t seed, int steps, double *train, double *valid,
-	 struct error *e)
+	 double *last, struct error *e)
 {
 	struct run r = { 0 };
 	struct stepper_setup setup = { .job = &r.job, .pool = pool };
@@ -186,21 +225,33 @@ run_seed(const struct curve *c, struct pool *pool, uint64_t seed, int steps, dou
 		st = stepper_new(&setup, &r.stepper, e);
 	if (st == ST_OK)
 		st = run_steps(&r, c, steps, train, valid, e);
+	if (st == ST_OK && only)
+		st = run_final(&r, last, e);
 	run_close(&r);
 	return st;
+}
+
+static void
+check_final(const struct curve *c, double mean)
+{
+	for (int i = 0; i < n_final; i++)
+		if (strcmp(final[i].name, c->name) == 0)
+			CHECK(fabs(mean - final[i].mean) <= 3 * spread_final * sqrt(1. / 3 + 1. / SEEDS),
+				"%s: validation in the end, %d draws each: %.3f (recorded %.3f)", c->name, FINAL_DRAWS,
+				mean, final[i].mean);
 }
 
 /* The mean of n seeds against the recorded means. */
 static void
 check_curve(const struct curve *c, struct pool *pool, int seeds, int steps)
 {
-	double train[MOST_POINTS] = { 0 }, valid[MOST_POINTS] = { 0 }, wide = 3 * sqrt(1. / 3 + 1. / seeds);
+	double train[MOST_POINTS] = { 0 }, valid[MOST_POINTS] = { 0 }, last = 0, wide = 3 * sqrt(1. / 3 + 1. / seeds);
 	struct tally_of t = { 0 }, v = { 0 };
 	struct error e = { 0 };
 	enum status st = ST_OK;
 
 	for (int s = 1; st == ST_OK && s <= seeds; s++)
-		st = run_seed(c, pool, (uint64_t)s, steps, train, valid, &e);
+		st = run_seed(c, pool, (uint64_t)s, steps, train, valid, &last, &e);
 	if (!CHECK(st == ST_OK, "%s: %d seeds, %d steps %s", c->name, seeds, steps, e.msg))
 		return;
 	for (int i = 0; i < c->n && c->step[i] <= steps; i++) {
@@ -216,6 +267,8 @@ check_curve(const struct curve *c, struct pool *pool, int seeds, int steps)
 	}
 	TALLY(t, "%s: training loss, %d seeds, %d steps", c->name, seeds, steps);
 	TALLY(v, "%s: validation, %d seeds, %d steps", c->name, seeds, steps);
+	if (only)
+		check_final(c, last / seeds);
 }
 
 /* ---- tables ---- */
@@ -229,14 +282,14 @@ check_config(const struct table *t, const char *name)
 	struct curve c = curve_of(t, name);
 	bool sooner = strcmp(name, "mdlm") == 0 || strcmp(name, "duo_base") == 0;
 
-	if (!all && !sooner)
+	if (only ? strcmp(only, "1") != 0 && strcmp(only, name) != 0 : !sooner)
 		return;
 	if (!*(c.unet ? pictures : text)) {
 		check_skip("%s: no %s", name, c.unet ? "pictures (PSIVIEW_PICTURES)" : "prepared text");
 		return;
 	}
 	curves++;
-	check_curve(&c, pool, all ? SEEDS : 1, all ? c.step[c.n - 1] : SHORT_STEPS);
+	check_curve(&c, pool, only ? SEEDS : 1, only ? c.step[c.n - 1] : SHORT_STEPS);
 }
 
 static void
@@ -336,15 +389,18 @@ make_pictures(void)
 int
 main(void)
 {
-	const char *more = getenv("PSIVIEW_CURVES");
 	char remove[64];
 
-	all = more && *more && strcmp(more, "0") != 0;
+	only = getenv("PSIVIEW_CURVES");
+	if (only && (!*only || strcmp(only, "0") == 0))
+		only = NULL;
 	if (!CHECK(mkdtemp(folder) != NULL, "a folder"))
 		return check_done();
 	make_text();
-	if (all)
+	if (only) {
 		make_pictures();
+		each_golden(collect_final);
+	}
 	pool = pool_new(0);
 	each_table(check_table);
 	if (curves == 0)
