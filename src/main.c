@@ -24,6 +24,7 @@
 #include "run/wire.h"
 #include "run/wire_eval.h"
 #include "run/wire_sweep.h"
+#include "train/parallel.h"
 #include "ui/app.h"
 #include "ui/term.h"
 
@@ -256,18 +257,36 @@ run_sweep(const struct settings *s)
 
 /* ---- training ---- */
 
+/* What all processes of a job have to say, the first one says, if it can. */
+static int
+give_up(enum status st, const struct error *e, struct reduce *all)
+{
+	if (all->rank > 0)
+		sleep(5);
+	int rc = fail(st, e);
+	parallel_give_up(all, rc);
+	return rc;
+}
+
 static int
 run_train(const struct settings *s)
 {
 	struct error e = { .code = ST_OK };
-	struct train_io io = { .out = stdout, .say = settings_flag(s, OPT_QUIET) ? NULL : stderr,
-		.stop = &interrupted };
+	struct reduce all;
+	enum status st = parallel_begin(&all, &e);
+	struct train_io io = { .out = all.rank == 0 ? stdout : NULL,
+		.say = all.rank > 0 || settings_flag(s, OPT_QUIET) ? NULL : stderr,
+		.reduce = all.size > 1 ? &all : NULL, .stop = &interrupted };
 
 	catch_signals();
-	enum status st = train_run(s, &io, &e);
+	if (st == ST_OK)
+		st = train_run(s, &io, &e);
 	if (st != ST_OK && st != ST_CANCELLED) /* a signal or not: it is not saved */
-		return fail(st, &e);
-	return end_of_run(st, &e);
+		return give_up(st, &e, &all);
+	if (all.size > 1)
+		signal(SIGTERM, SIG_DFL); /* where one of the others has failed, this ends the wait for it */
+	parallel_end(&all);
+	return all.size == 1 || interrupted ? end_of_run(st, &e) : 0; /* or another one was asked to stop */
 }
 
 /* ---- the screen ---- */

@@ -21,5 +21,5 @@ TESTS += tests/test_metric tests/test_likelihood tests/test_sweep tests/sweep.sh
 EXTRA_DIST += tests/sweep.sh tests/demos.sh
 
 # PSIVIEW_KILLS=200 kills more often.
-TESTS += tests/train.sh
-EXTRA_DIST += tests/train.sh
+TESTS += tests/train.sh tests/mpi.sh
+EXTRA_DIST += tests/train.sh tests/mpi.sh

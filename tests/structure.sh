@@ -64,6 +64,7 @@ door()
 door '[a-z]*cblas[a-z_-]*\.h' src/net/gemm.c
 door '(n?curses|ncursesw/.*|term)\.h' ui/term.c
 door 'sixel\.h' ui/sixel.c
+door 'mpi\.h' src/train/parallel.c
 
 # --- below main nothing exits or prints on its own ---
 # (to plain.c standard output is what the terminal is to term.c)

@@ -15,7 +15,7 @@ _psiview_options()
 	verify) echo '--threads= --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	export) echo '--output= --dtype= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version ' ;;
 	sweep) echo '--count= --preset= --recipe= --clamp= --output= --class= --batch= --threads= --raw --tokenizer= --algo= --noise= --eps= --length= --heads= --mask= --classes= --help --version --classifier= --grid= --seeds= --format= --valid= --scorer= --bound= --data= --kappa= --zone-high= --zone-mid= --zone-low= --per= --profile= --high= --middle= --steps= --removal= --top-p= --top-k= --temperature= --cfg= --cfg-mix= --cls= --guide= --label= --d3pm-compat= --seed= --first= --weights= ' ;;
-	train) echo '--threads= --preset= --resume --force --dry-run --quiet --log= --help --version --task= --data= --sudoku= --tokenizer= --loss= --curriculum= --backbone= --length= --hidden= --blocks= --heads= --cond= --ch= --ch-mult= --res-blocks= --attention-scale= --dropout= --noise= --eps= --batch= --lr= --steps= --seed= --warmup= --lr-schedule= --beta1= --beta2= --adam-eps= --weight-decay= --clip= --ema= --held-out= --mirror --labels --label-dropout= --d3pm-steps= --first-time= --k= --tau= --gamma-min= --gamma-max= --operator-degree= --curriculum-compat --curriculum-end= --goal= --init= --teacher= --distill-every= --distill-steps= --forward-kl --save-every= --valid-every= --log-every= --valid-samples= --show-samples= --show-steps= --memory= ' ;;
+	train) echo '--threads= --preset= --resume --force --dry-run --quiet --log= --help --version --task= --data= --sudoku= --tokenizer= --loss= --curriculum= --backbone= --length= --hidden= --blocks= --heads= --cond= --ch= --ch-mult= --res-blocks= --attention-scale= --dropout= --noise= --eps= --batch= --lr= --steps= --seed= --warmup= --lr-schedule= --beta1= --beta2= --adam-eps= --weight-decay= --clip= --ema= --held-out= --mirror --labels --label-dropout= --d3pm-steps= --first-time= --k= --tau= --gamma-min= --gamma-max= --operator-degree= --curriculum-compat --curriculum-end= --goal= --init= --init-state --teacher= --distill-every= --distill-steps= --forward-kl --save-every= --valid-every= --log-every= --valid-samples= --show-samples= --show-steps= --memory= ' ;;
 	help) echo '--help --version ' ;;
 	esac
 }
@@ -131,6 +131,7 @@ _psiview_value()
 	*:--curriculum-end) echo any ;;
 	*:--goal) echo 'words:model classifier distill' ;;
 	*:--init) echo file ;;
+	*:--init-state) echo 'words:yes no' ;;
 	*:--teacher) echo file ;;
 	*:--distill-every) echo any ;;
 	*:--distill-steps) echo any ;;

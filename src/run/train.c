@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "ckpt/safetensors.h"
+#include "train/parallel.h"
 
 #define POLL_MS 100                  /* a signal and the progress line wait at most so long */
 #define LINE_S 10                    /* seconds between plain lines; a new bound has one of its own */
@@ -284,8 +285,9 @@ parameters(const struct flat *f)
 
 /* Everything but the training: data opened, network and plan made. */
 static enum status
-plan(struct job *j, int threads, FILE *out, struct error *e)
+plan(struct job *j, int threads, const struct train_io *io, struct error *e)
 {
+	FILE *out = io->out;
 	struct source *source = NULL;
 	struct train_state *state = NULL;
 	struct stepper *stepper = NULL;
@@ -296,10 +298,11 @@ plan(struct job *j, int threads, FILE *out, struct error *e)
 	if (st == ST_OK)
 		st = state_new(j, &state, e);
 	if (st == ST_OK) {
-		struct stepper_setup setup = { .job = j, .source = source, .state = state, .pool = pool };
+		struct stepper_setup setup = { .job = j, .source = source, .state = state, .pool = pool,
+			.reduce = io->reduce };
 		st = stepper_new(&setup, &stepper, e);
 	}
-	if (st == ST_OK) {
+	if (st == ST_OK && io->out) {
 		struct stepper_plan p = stepper_plan(stepper);
 		train_say_job(j, text, sizeof text);
 		fprintf(out, "# %s\n", text);
@@ -320,11 +323,12 @@ enum status
 train_run(const struct settings *s, const struct train_io *io, struct error *e)
 {
 	struct trainer_setup setup;
-	enum status st = prepare(s, &setup, e);
+	enum status st = parallel_agree(io->reduce, prepare(s, &setup, e), e);
 
 	if (st != ST_OK)
 		return st;
+	setup.reduce = io->reduce;
 	if (settings_flag(s, OPT_DRY_RUN))
-		return plan(&setup.job, setup.threads, io->out, e);
+		return plan(&setup.job, setup.threads, io, e);
 	return train(&setup, io, e);
 }

@@ -13,8 +13,9 @@
 #include "train/trainer.h"
 
 struct train_io {
-	FILE *out;                           /* what a dry run finds out */
+	FILE *out;                           /* what a dry run finds out; NULL: nowhere */
 	FILE *say;                           /* progress; NULL: none */
+	const struct reduce *reduce;         /* processes that train together; NULL: alone */
 	const volatile sig_atomic_t *stop;   /* set by a signal: stop and save */
 };
 

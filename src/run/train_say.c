@@ -156,7 +156,10 @@ train_say_end(const struct trainer_progress *p, double seconds, const char *out,
 		add(buf, size, ", loss %.4f", p->last.loss);
 	if (p->bound_step >= 0)
 		add_bound(buf, size, p);
-	add(buf, size, done ? "; %s is written" : "; %s is written (--resume goes on from it)", out);
+	if (p->saved_step != p->last.step)
+		add(buf, size, "; nothing is saved");
+	else
+		add(buf, size, done ? "; %s is written" : "; %s is written (--resume goes on from it)", out);
 }
 
 void

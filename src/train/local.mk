@@ -10,6 +10,7 @@ libpsiview_a_SOURCES += \
 	src/train/loss.h src/train/loss_body.h src/train/loss.c \
 	src/train/normal.h src/train/normal.c \
 	src/train/operator.h src/train/operator.c \
+	src/train/parallel.h src/train/parallel.c \
 	src/train/source.h src/train/source.c \
 	src/train/spool.h src/train/spool.c \
 	src/train/state.h src/train/state.c \

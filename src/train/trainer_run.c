@@ -7,12 +7,21 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "train/parallel.h"
 #include "train/trainer_private.h"
 
 static bool
 writes(const struct trainer *t)
 {
 	return !t->setup.reduce || t->setup.reduce->rank == 0;
+}
+
+/* What gives up what is running.  Processes that share a step go through it
+ * together: none of them can. */
+static struct cancel *
+cancel_of(struct trainer *t)
+{
+	return t->setup.reduce ? NULL : &t->cancel;
 }
 
 /* ---- opening ---- */
@@ -42,7 +51,7 @@ open_all(struct trainer *t, struct error *e)
 	if (st == ST_OK)
 		st = job_check(&t->job, e);
 	if (st == ST_OK)
-		st = source_open(&t->job, &t->cancel, &t->source, e);
+		st = source_open(&t->job, cancel_of(t), &t->source, e);
 	if (st == ST_OK && !t->state)
 		st = state_new(&t->job, &t->state, e);
 	if (st != ST_OK)
@@ -62,7 +71,7 @@ open_all(struct trainer *t, struct error *e)
 static enum status
 begin(struct trainer *t, struct error *e)
 {
-	enum status st = open_all(t, e);
+	enum status st = parallel_agree(t->setup.reduce, open_all(t, e), e);
 
 	pthread_mutex_lock(&t->lock);
 	t->shown.job = t->job;
@@ -110,7 +119,7 @@ validate(struct trainer *t, struct error *e)
 	struct bound_numbers b;
 
 	trainer_phase(t, TRAINER_VALIDATING);
-	enum status st = stepper_valid(t->stepper, false, &b, &t->cancel, e);
+	enum status st = stepper_valid(t->stepper, false, &b, cancel_of(t), e);
 	if (st != ST_OK)
 		return st;
 	bool best = b.nats < t->state->best;
@@ -256,15 +265,28 @@ go_on(struct trainer *t)
 		}
 		pthread_cond_wait(&t->change, &t->lock);
 	}
-	double ends = t->stop || t->quit;
+	bool ends = t->stop || t->quit;
 	pthread_mutex_unlock(&t->lock);
-	/* processes end together */
-	if (t->setup.reduce && t->setup.reduce->doubles &&
-	    t->setup.reduce->doubles(t->setup.reduce->arg, &ends, 1, NULL) != ST_OK)
-		return false;
-	if (ends == 0)
-		trainer_phase(t, TRAINER_RUNNING);
-	return ends == 0;
+	return !ends;
+}
+
+/* Processes end together: where one is to, all are asked to stop. */
+static enum status
+agree(struct trainer *t, bool *on, struct error *e)
+{
+	const struct reduce *r = t->setup.reduce;
+	double ends = !*on;
+
+	if (!r || !r->doubles)
+		return ST_OK;
+	enum status st = r->doubles(r->arg, &ends, 1, e);
+	if (st == ST_OK && ends > 0) {
+		pthread_mutex_lock(&t->lock);
+		t->stop = true;
+		pthread_mutex_unlock(&t->lock);
+		*on = false;
+	}
+	return st;
 }
 
 static void
@@ -338,8 +360,13 @@ steps(struct trainer *t, struct error *e)
 
 	if (st == ST_CANCELLED)
 		st = ST_OK;
-	while (st == ST_OK && t->state->step < t->job.adam.steps && go_on(t)) {
-		st = stepper_run(t->stepper, &n, t->setup.reduce ? NULL : &t->cancel, e);
+	while (st == ST_OK && t->state->step < t->job.adam.steps) {
+		bool on = go_on(t);
+		st = agree(t, &on, e);
+		if (st != ST_OK || !on)
+			break;
+		trainer_phase(t, TRAINER_RUNNING);
+		st = stepper_run(t->stepper, &n, cancel_of(t), e);
 		if (st == ST_OK) {
 			show_step(t, &n);
 			st = care(t, e);
