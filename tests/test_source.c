@@ -85,6 +85,10 @@ opens(struct job *j, struct source **s, const char *what)
 	return CHECK(st == ST_OK, "%s: opens%s%s", what, st ? ": " : "", st ? e.msg : "");
 }
 
+static const char bpe[] =
+    "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"model\":{\"type\":\"BPE\","
+    "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\xc4\xa0\":3},\"merges\":[\"a b\"]},\"added_tokens\":[{\"id\":4,"
+    "\"content\":\"<|endoftext|>\",\"special\":true}]}";
 static const char corpus[] = "To be, or not to be: that is the question.\n"
 			     "Na\xc3\xafve \xe2\x82\xac \xf0\x9f\x99\x82 zebras, and many more words than windows.\n";
 
@@ -208,6 +212,26 @@ test_tokenizers(void)
 	}
 }
 
+/* One of the user's own, by name. */
+static void
+test_named(void)
+{
+	struct job j = job_of(file("abba"), LOSS_DUO, "mine", 8);
+	struct source *s;
+	const char *key;
+
+	mkdir(file("psiview"), 0777);
+	mkdir(file("psiview/tokenizers"), 0777);
+	setenv("XDG_DATA_HOME", scratch, 1);
+	put_file("psiview/tokenizers/mine.json", bpe);
+	if (!opens(&j, &s, "mine"))
+		return;
+	CHECK(source_info(s).V == 6 && !strcmp(j.net.tokenizer_name, "mine") && source_vocabulary(s, &key) &&
+		  !strcmp(key, "tokenizer.json"),
+	      "a tokenizer by its name");
+	source_close(s);
+}
+
 static void
 test_sudoku(void)
 {
@@ -310,6 +334,7 @@ test_refused(void)
 	refused(job_of(file("empty"), LOSS_DUO, "chars", 16), ST_USAGE, "empty");
 	refused(job_of(file("corpus"), LOSS_DUO, "chars", 160), ST_USAGE, "corpus");
 	refused(job_of(file("corpus"), LOSS_DUO, "/no/such.json", 16), ST_CKPT, "such.json");
+	refused(job_of(file("corpus"), LOSS_DUO, "nobody", 16), ST_USAGE, "nobody");
 	refused(job_of(file("corpus"), LOSS_AR, "text8", 1), ST_USAGE, "too short");
 	j = job_of(file("corpus"), LOSS_DUO, "text8", 16);
 	j.curriculum = JOB_EFFICIENT;
@@ -370,14 +395,11 @@ main(void)
 	    "\"special\":"
 	    "true},{\"id\":2,\"content\":\"[CLS]\",\"special\":true},{\"id\":3,\"content\":\"[SEP]\",\"special\":true},"
 	    "{\"id\":4,\"content\":\"[MASK]\",\"special\":true}]}");
-	put_file(
-	    "bpe.json",
-	    "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"model\":{\"type\":\"BPE\","
-	    "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\xc4\xa0\":3},\"merges\":[\"a b\"]},\"added_tokens\":[{\"id\":4,"
-	    "\"content\":\"<|endoftext|>\",\"special\":true}]}");
+	put_file("bpe.json", bpe);
 	test_characters();
 	test_brackets();
 	test_tokenizers();
+	test_named();
 	test_sudoku();
 	test_images();
 	test_refused();

@@ -213,6 +213,39 @@ test_resume(void)
 	end(src, s);
 }
 
+/* The tokenizer travels: its file may be gone. */
+static void
+test_tokenizer_gone(void)
+{
+	struct train_state *s, *back;
+	struct source *src, *later = NULL;
+	struct job j = small("text", "mdlm"), again;
+	int32_t a[8], b[8];
+
+	put_file("bpe.json",
+		 "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"model\":{\"type\":"
+		 "\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"t\":2,\"\xc4\xa0\":3,\"\xc4\xa0"
+		 "a\":4},\"merges\":["
+		 "\"\xc4\xa0 a\"]},\"added_tokens\":[]}");
+	set(&j, "tokenizer", file("bpe.json"));
+	begin(&j, &src, &s, "word pieces");
+	if (!s)
+		return;
+	source_draw(src, 1, 2, 3, a);
+	enum status st = state_save(s, &j, src, file("pieces.safetensors"), &e);
+	unlink(file("bpe.json"));
+	if (st == ST_OK)
+		st = state_load(file("pieces.safetensors"), &again, &back, &e);
+	if (st == ST_OK)
+		st = source_open(&again, NULL, &later, &e);
+	if (st == ST_OK)
+		source_draw(later, 1, 2, 3, b);
+	CHECK(st == ST_OK && !memcmp(a, b, sizeof a) && same_job(&j, &again), "a tokenizer whose file is gone %s",
+	      st ? e.msg : "");
+	end(later, st == ST_OK ? back : NULL);
+	end(src, s);
+}
+
 /* ---- from other weights ---- */
 
 static void
@@ -468,6 +501,7 @@ main(void)
 	test_families();
 	test_dtypes();
 	test_resume();
+	test_tokenizer_gone();
 	test_begin();
 	test_damage();
 	test_full();

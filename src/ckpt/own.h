@@ -13,6 +13,7 @@
  *                     "first": the position in the first cell (those before it are not shown);
  *                     "box_rows", "box_columns": cells between the lines of a grid
  *     job             settings of the training run that goes on from here, JSON (train/job.h)
+ *     seed            with the step it names every random number to come: there is no generator state
  *     best, best_step its smallest validation bound (nats per token), and after which step
  *     format          "pt": what transformers wants to see
  *

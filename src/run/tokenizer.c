@@ -181,41 +181,18 @@ from_beside(struct search *s)
 
 /* ---- 4: the user's own ---- */
 
-/* $XDG_DATA_HOME/psiview/tokenizers, malloced; NULL: there is no home. */
-static char *
-data_folder(void)
-{
-	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-
-	if (data && data[0] == '/')
-		return mem_printf("%s/psiview/tokenizers", data);
-	return home && home[0] ? mem_printf("%s/.local/share/psiview/tokenizers", home) : NULL;
-}
-
-/* A name from a file must not lead out of the folder. */
-static bool
-stays_inside(const char *name)
-{
-	if (!*name || *name == '/')
-		return false;
-	for (const char *p = name; p; p = strchr(p, '/')) {
-		p += *p == '/';
-		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || !p[2]))
-			return false;
-	}
-	return true;
-}
-
 static bool
 from_data(struct search *s, const char *name)
 {
-	static const char *const suffix[] = { "", ".tokenizer.json", ".json", ".txt" };
-	char *folder = data_folder();
+	char *path[TOK_PLACES];
+	int n = tok_places(name, path);
 	bool found = false;
 
-	for (size_t i = 0; folder && !found && stays_inside(name) && i < sizeof suffix / sizeof suffix[0]; i++)
-		found = try_owned(s, mem_printf("%s/%s%s", folder, name, suffix[i]));
-	free(folder);
+	for (int i = 0; i < n; i++)
+		if (found)
+			free(path[i]);
+		else
+			found = try_owned(s, path[i]);
 	return found;
 }
 

@@ -6,6 +6,7 @@ libpsiview_a_SOURCES += \
 	src/text/load_bpe.c \
 	src/text/load_json.c \
 	src/text/load_wordpiece.c \
+	src/text/named.c \
 	src/text/open.c \
 	src/text/private.h \
 	src/text/show.h src/text/show.c \

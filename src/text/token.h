@@ -28,6 +28,11 @@ enum status tok_from_json(const uint8_t *json, size_t bytes, struct tokenizer **
 /* From a path: tokenizer.json, vocab.txt, vocab.json (merges.txt beside it),
  * encoder.json (vocab.bpe beside it), or a folder that holds one of them. */
 enum status tok_open(const char *path, struct tokenizer **out, struct error *e);
+/* The paths that a name may mean below $XDG_DATA_HOME/psiview/tokenizers, best
+ * first, whether there is something or not; malloced.  Returns how many: 0 also
+ * if the name leads out of that folder. */
+#define TOK_PLACES 4
+int tok_places(const char *name, char *path[TOK_PLACES]);
 struct tokenizer *tok_text8(void);
 struct tokenizer *tok_bytes(void);
 struct tokenizer *tok_pixels(void);

@@ -176,18 +176,40 @@ file_text(const char *path)
 	return s;
 }
 
+static bool
+exists(const char *path)
+{
+	struct stat sb;
+
+	return stat(path, &sb) == 0;
+}
+
+/* The path that the job's tokenizer means: itself, or one of the user's own by that name; malloced. */
+static char *
+place(const char *name)
+{
+	char *path[TOK_PLACES], *found = NULL;
+	int n = exists(name) ? 0 : tok_places(name, path);
+
+	for (int i = 0; i < n; i++)
+		if (!found && exists(path[i]))
+			found = path[i];
+		else
+			free(path[i]);
+	return found ? found : mem_strdup(name);
+}
+
 /* A tokenizer.json travels in the checkpoints; of the others only the name does. */
 static enum status
-from_path(const struct job *j, struct alphabet *a, struct error *e)
+from_path(const char *path, struct alphabet *a, struct error *e)
 {
-	char *inside = mem_printf("%s/tokenizer.json", j->tokenizer), *text = inside ? file_text(inside) : NULL;
-	size_t n = strlen(j->tokenizer);
+	char *inside = mem_printf("%s/tokenizer.json", path), *text = inside ? file_text(inside) : NULL;
+	struct tokenizer *whole = NULL;
 
 	free(inside);
 	if (!text)
-		text = file_text(j->tokenizer);
-	enum status st = tok_open(j->tokenizer, &a->encode, e);
-	struct tokenizer *whole = NULL;
+		text = file_text(path);
+	enum status st = tok_open(path, &a->encode, e);
 	if (st == ST_OK && text && tok_from_json((const uint8_t *)text, strlen(text), &whole, NULL) == ST_OK) {
 		a->key = "tokenizer.json";
 		a->vocabulary = text;
@@ -195,10 +217,24 @@ from_path(const struct job *j, struct alphabet *a, struct error *e)
 	}
 	tok_free(whole);
 	free(text);
-	while (n && j->tokenizer[n - 1] == '/')
+	return st;
+}
+
+static enum status
+from_name(const char *name, struct alphabet *a, struct error *e)
+{
+	char *path = place(name);
+	enum status st = path ? from_path(path, a, e) : no_memory(e);
+	size_t n = strlen(name);
+
+	if (st == ST_CKPT && !exists(path) && !strchr(name, '/'))
+		st = error_set(e, ST_USAGE, "tokenizer \"%s\" is neither chars, bytes, text8 nor a file here or in "
+			       "$XDG_DATA_HOME/psiview/tokenizers", name);
+	free(path);
+	while (n && name[n - 1] == '/')
 		n--;
-	const char *last = memrchr(j->tokenizer, '/', n), *from = last ? last + 1 : j->tokenizer;
-	snprintf(a->name, sizeof a->name, "%.*s", (int)(j->tokenizer + n - from), from);
+	const char *last = memrchr(name, '/', n), *from = last ? last + 1 : name;
+	snprintf(a->name, sizeof a->name, "%.*s", (int)(name + n - from), from);
 	return st;
 }
 
@@ -276,7 +312,7 @@ alphabet_open(const struct job *j, const struct ckpt *like, const struct cancel 
 	else if (!strcmp(j->tokenizer, "bytes"))
 		st = built_in("bytes", tok_bytes(), out, e);
 	else
-		st = from_path(j, out, e);
+		st = from_name(j->tokenizer, out, e);
 	return end(j, out, st, e);
 }
 

@@ -44,7 +44,7 @@ static const struct setting list[] = {
 	CHOICE("task", data, 0, "text|images|sudoku", true, "what is learned"),
 	TEXT("data", path, true, "a file or folder of text; a folder of pictures"),
 	INT("sudoku", sudoku, 0, 9, true, "grids of 4, 6 or 9 rows instead of data from a file; 0: none"),
-	TEXT("tokenizer", tokenizer, true, "chars, bytes, text8, or the file or folder of a tokenizer"),
+	TEXT("tokenizer", tokenizer, true, "chars, bytes, text8, or a tokenizer's file, folder or name"),
 	CHOICE("loss", loss, 0, "mdlm|duo_base|ar|sedd|d3pm", true, "masked, uniform, autoregressive, score, D3PM"),
 	CHOICE("curriculum", curriculum, 0, "none|simple|efficient", true, "the Gaussian curriculum of Duo"),
 	CHOICE("backbone", net.backbone, BACKBONE_DIT, "dit|unet", false, "a transformer, or the network of pictures"),

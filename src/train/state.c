@@ -237,11 +237,12 @@ declare_meta(struct st_writer *w, const struct train_state *s, const struct job 
 static enum status
 declare_job(struct st_writer *w, const struct job *j, struct error *e)
 {
-	char *json = job_to_json(j);
+	char *json = job_to_json(j), seed[40];
 	enum status st = json ? st_metadata(w, "job", json, e) : error_set(e, ST_MEMORY, "out of memory");
 
 	free(json);
-	return st;
+	snprintf(seed, sizeof seed, "%llu", (unsigned long long)j->seed);
+	return st == ST_OK ? st_metadata(w, "seed", seed, e) : st;
 }
 
 /* Declared; now everything of the n parts.  w is given up. */
