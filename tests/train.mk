@@ -1,3 +1,6 @@
+check_PROGRAMS += tests/test_distill
+tests_test_distill_SOURCES = tests/test_distill.c tests/stepper_util.h
+TESTS += tests/test_distill
 check_PROGRAMS += tests/test_trainer
 tests_test_trainer_SOURCES = tests/test_trainer.c tests/stepper_util.h
 TESTS += tests/test_trainer
@@ -76,3 +79,12 @@ bench: bench-train
 bench-train: tests/bench/bench_train
 	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_train $(srcdir)/tests/bench/peer_train.py
 .PHONY: bench-train
+
+# make bench: the forms of the Gaussian curriculum beside one another.
+EXTRA_PROGRAMS += tests/bench/bench_curriculum
+tests_bench_bench_curriculum_SOURCES = tests/bench/bench_curriculum.c
+CLEANFILES += tests/bench/bench_curriculum
+bench: bench-curriculum
+bench-curriculum: tests/bench/bench_curriculum
+	./tests/bench/bench_curriculum
+.PHONY: bench-curriculum
