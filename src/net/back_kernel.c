@@ -6,7 +6,9 @@
  * Then a work item takes a panel of inputs and a block of outputs: for each tap
  * the pixels under it are gathered into a packed panel, a few hundred at a
  * time, and multiplied with the output's gradient as it lies.  Each element is
- * one sum in the order of pixels, whatever the number of threads.
+ * one sum in the order of pixels, whatever the number of threads.  3x3
+ * convolutions over images of a suitable size go Winograd's way
+ * (back_winograd.c).
  */
 #include "net/back.h"
 #include "net/conv.h"
@@ -67,9 +69,11 @@ size_t
 back_kernel_shared(const struct exec *x, const struct net_op *op, bool params)
 {
 	struct kernel_back k = lay_out(x, op);
-	size_t sums = (size_t)k.c.n, input = params ? sample_floats(&k) : 0;
+	size_t sums = (size_t)x->n * (size_t)k.c.n, input = 0;
 
-	return (size_t)x->n * (sums > input ? sums : input);
+	if (params)
+		input = back_winograd_suits(&k.c) ? back_winograd_shared(&k.c) : (size_t)x->n * sample_floats(&k);
+	return sums > input ? sums : input;
 }
 
 static size_t
@@ -90,6 +94,8 @@ back_kernel_scratch(const struct exec *x, const struct net_op *op)
 {
 	struct kernel_back k = lay_out(x, op);
 
+	if (back_winograd_suits(&k.c))
+		return back_winograd_scratch(&k.c);
 	return panel_floats(&k) + product_floats(&k) * (size_t)(k.mixed ? 1 : k.taps);
 }
 
@@ -248,6 +254,8 @@ back_kernel(struct back *b, const struct net_op *op, struct error *e)
 	k.dw = back_par(b, op->par[PAR_W]);
 	k.input = k.sum = b->shared;
 	enum status st = sums(&k);
+	if (st == ST_OK && k.dw && back_winograd_suits(&k.c))
+		return back_winograd(b, &k.c, k.d, k.factor, k.dw);
 	if (st == ST_OK && k.dw)
 		st = pool_run(x->pool, x->prio, x->n * k.parts, input_item, &k, x->cancel);
 	if (st == ST_OK && k.dw)

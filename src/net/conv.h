@@ -64,4 +64,12 @@ void winograd_shape(struct conv *c, int n);
 size_t winograd_scratch(const struct conv *c); /* floats per worker */
 pool_fn winograd_item;
 
+/* Gradients of a 3x3 convolution's weights the same way (back_winograd.c), all
+ * samples of c->x: dw [out,in,3,3] += factor times them. */
+struct back;
+bool back_winograd_suits(const struct conv *c);
+size_t back_winograd_scratch(const struct conv *c); /* floats per worker */
+size_t back_winograd_shared(const struct conv *c);  /* floats of back.shared */
+enum status back_winograd(struct back *b, const struct conv *c, const float *d, float factor, float *dw);
+
 #endif

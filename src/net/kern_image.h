@@ -23,6 +23,10 @@ struct kern_image {
 	 * pixels [16,ld]. */
 	void (*wino_in)(int n, const float *x, size_t row, size_t pixel, float *v, size_t place);
 	void (*wino_out)(int n, const float *m, size_t place, float *y, size_t ld);
+	/* A y A^T: 4x4 pixels of a gradient -> its 36 places, whole vectors of them. */
+	void (*wino_spread)(int n, const float *y, size_t row, size_t pixel, float *v, size_t place);
+	/* G^T c G: the 36 places of a weight's gradient -> its nine taps, `tap` floats apart. */
+	void (*wino_taps)(int n, const float *c, size_t place, float *g, size_t tap);
 	/* G g G^T, n columns: taps g (`tap` floats apart) -> the 36 places of a weight. */
 	void (*wino_weight)(int n, const float *g, size_t tap, float *out, size_t place);
 	/* What the gradient `factor` d of y = x scale + shift (silu: of silu of that) says, n channels of a

@@ -223,6 +223,84 @@ kern_wino_weight(int n, const float *g, size_t tap, float *out, size_t place)
 	}
 }
 
+/* G^T on six vectors. */
+KERN void
+wino_gt(const vf *c, int step, vf *out, int out_step)
+{
+	vf s = c[step] + c[2 * step], d = c[step] - c[2 * step];
+	vf s2 = c[3 * step] + c[4 * step], d2 = c[3 * step] - c[4 * step];
+
+	out[0] = c[0] * .25f + s2 * (1.f / 24) - s * (1.f / 6);
+	out[out_step] = d2 * (1.f / 12) - d * (1.f / 6);
+	out[2 * out_step] = (s2 - s) * (1.f / 6) + c[5 * step];
+}
+
+KERN_FN void
+kern_wino_taps(int n, const float *c, size_t place, float *g, size_t tap)
+{
+	vf d[6], t[18], o[3];
+
+	for (int i = 0; i < n; i += VW) {
+		for (int q = 0; q < 6; q++) {
+			for (int r = 0; r < 6; r++)
+				d[r] = LOAD(c + (size_t)(6 * r + q) * place + i);
+			wino_gt(d, 1, t + q, 6);
+		}
+		for (int r = 0; r < 3; r++) {
+			wino_gt(t + 6 * r, 1, o, 1);
+			for (int q = 0; q < 3; q++)
+				STORE(g + (size_t)(3 * r + q) * tap + i, o[q]);
+		}
+	}
+}
+
+/* A on four vectors. */
+KERN void
+wino_at(const vf *y, int step, vf *out, int out_step)
+{
+	vf even = y[0] + y[2 * step], odd = y[step] + y[3 * step];
+	vf even2 = y[0] + 4.f * y[2 * step], odd2 = 2.f * y[step] + 8.f * y[3 * step];
+
+	out[0] = y[0];
+	out[out_step] = even + odd;
+	out[2 * out_step] = even - odd;
+	out[3 * out_step] = even2 + odd2;
+	out[4 * out_step] = even2 - odd2;
+	out[5 * out_step] = y[3 * step];
+}
+
+KERN void
+wino_spread_vec(const float *y, size_t row, size_t pixel, float *v, size_t place)
+{
+	vf d[4], t[24], o[6];
+
+	for (int q = 0; q < 4; q++) {
+		for (int r = 0; r < 4; r++)
+			d[r] = LOAD(y + (size_t)r * row + (size_t)q * pixel);
+		wino_at(d, 1, t + q, 4);
+	}
+	for (int r = 0; r < 6; r++) {
+		wino_at(t + 4 * r, 1, o, 1);
+		for (int q = 0; q < 6; q++)
+			STORE(v + (size_t)(6 * r + q) * place, o[q]);
+	}
+}
+
+KERN_FN void
+kern_wino_spread(int n, const float *y, size_t row, size_t pixel, float *v, size_t place)
+{
+	float last[16 * VW] = { 0 };
+	int i = 0;
+
+	for (; i + VW <= n; i += VW)
+		wino_spread_vec(y + i, row, pixel, v + i, place);
+	if (i == n)
+		return;
+	for (size_t p = 0; p < 16; p++)
+		memcpy(last + p * VW, y + p / 4 * row + p % 4 * pixel + i, (size_t)(n - i) * sizeof *last);
+	wino_spread_vec(last, 4 * VW, VW, v + i, place);
+}
+
 /* silu'(v) = s (1 + v (1 - s)), s = 1 / (1 + exp(-v)) */
 KERN void
 affine_back_vec(float factor, const float *d, const float *x, const float *scale, const float *shift, bool silu,
@@ -460,6 +538,8 @@ static const struct kern_image kern_image = {
 	.wino_in = kern_wino_in,
 	.wino_out = kern_wino_out,
 	.wino_weight = kern_wino_weight,
+	.wino_taps = kern_wino_taps,
+	.wino_spread = kern_wino_spread,
 	.affine_back = kern_affine_back,
 	.centred = kern_centred,
 	.logistic = kern_logistic,

@@ -11,6 +11,7 @@ libpsiview_a_SOURCES += \
 	src/net/back_linear.c \
 	src/net/back_norm.c \
 	src/net/back_outer.c \
+	src/net/back_winograd.c \
 	src/net/classifier.h src/net/classifier.c src/net/classifier_loss.c \
 	src/net/conv.h \
 	src/net/dropout.h src/net/dropout.c \
