@@ -16,8 +16,8 @@
 
 static char out[] = "train-app-XXXXXX.safetensors";
 
-static const char *const settings[] = { "preset sudoku6", "set sudoku 4", "set hidden 16", "set blocks 1", "set heads 2",
-	"set cond 8", "set batch 4", "set steps 100000", "set save-every 9", "set valid-every 7",
+static const char *const settings[] = { "preset sudoku6", "set sudoku 4", "set hidden 16", "set blocks 1",
+	"set heads 2", "set cond 8", "set batch 4", "set steps 100000", "set save-every 9", "set valid-every 7",
 	"set valid-samples 4", "set show-samples 2", "set show-steps 4", "set ema 0.99" };
 
 static double

@@ -69,6 +69,13 @@ texts(void)
 	fake_trainer.n = 3;
 }
 
+/* The same, by the Gaussian curriculum: the first half of the steps. */
+static void
+curriculum(void)
+{
+	texts();
+}
+
 static void
 pictures(void)
 {
@@ -116,7 +123,7 @@ settings(struct bench *b)
 
 /* A training of a preset under way. */
 static void
-begin(struct bench *b, const char *preset)
+begin(struct bench *b, const char *preset, void (*what)(void))
 {
 	char line[80];
 
@@ -127,6 +134,7 @@ begin(struct bench *b, const char *preset)
 	settings(b);
 	command(b, "train set data corpus.txt");
 	command(b, "train out none/run.safetensors");
+	command(b, what == curriculum ? "train set curriculum efficient" : "train set curriculum none");
 	CHECK(command(b, "train start"), "%s starts: %s", preset, b->app->message);
 	fake_trainer_open();
 	news(b);
@@ -157,6 +165,8 @@ static const struct {
 	{ "train-text-80x24", texts, "text-small", 320, "", 80, 24, true },
 	{ "train-text-samples-80x24", texts, "text-small", 320, "<Tab><Left>", 80, 24, true },
 	{ "train-pictures-120x40", pictures, "cifar10-small", 320, "", 120, 40, true },
+	{ "train-curriculum-80x24", curriculum, "text-small", 320, "", 80, 24, true },
+	{ "train-curriculum-40x12", curriculum, "text-small", 320, "", 40, 12, true },
 	{ "train-new-80x24", boards, "sudoku6", 0, "", 80, 24, true },
 	{ "train-paused-80x24", boards, "sudoku6", 120, "<Space>", 80, 24, true },
 	{ "train-done-80x24", boards, "sudoku6", 1000, "", 80, 24, true },
@@ -176,7 +186,7 @@ test_screens(void)
 		bench_open(&b, false, NULL);
 		if (screens[i].what) {
 			screens[i].what();
-			begin(&b, screens[i].preset);
+			begin(&b, screens[i].preset, screens[i].what);
 			fake_trainer_steps(screens[i].steps);
 			news(&b);
 		} else {
@@ -252,7 +262,7 @@ test_run(void)
 	boards();
 	bench_open(&b, false, NULL);
 	a = b.app;
-	begin(&b, "sudoku6");
+	begin(&b, "sudoku6", boards);
 	type(&b, "<F5>");
 	CHECK(!train_busy(a) && train_live(a), "it runs");
 	fake_trainer_steps(120);
@@ -312,7 +322,7 @@ test_open(void)
 	type(&b, "5s<Right><Right>");
 	node = a->cursor.node;
 	snprintf(name, sizeof name, "%s", a->name);
-	begin(&b, "sudoku6");
+	begin(&b, "sudoku6", boards);
 	fake_trainer.model = NULL; /* it is in the middle of a step */
 	fake_trainer_steps(50);
 	command(&b, "train open");
@@ -364,7 +374,7 @@ test_leave(void)
 	boards();
 	bench_open(&b, false, NULL);
 	a = b.app;
-	begin(&b, "sudoku6");
+	begin(&b, "sudoku6", boards);
 	fake_trainer_steps(30);
 	news(&b);
 	fake_trainer.slow_stop = true;
@@ -378,7 +388,7 @@ test_leave(void)
 
 	bench_open(&b, false, NULL);
 	a = b.app;
-	begin(&b, "sudoku6");
+	begin(&b, "sudoku6", boards);
 	app_key(a, &(struct key){ "q" });
 	news(&b);
 	CHECK(a->quit && fake_trainer.stops == 1, "when it is saved the program ends");
@@ -386,7 +396,7 @@ test_leave(void)
 
 	bench_open(&b, false, NULL);
 	a = b.app;
-	begin(&b, "sudoku6");
+	begin(&b, "sudoku6", boards);
 	fake_trainer_steps(5);
 	app_end(a);
 	news(&b);

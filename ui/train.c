@@ -279,6 +279,19 @@ app_end(struct app *a)
 
 /* ---- what happened ---- */
 
+/* It is open: what it is now, whatever was asked for. */
+static void
+settle(struct train *t)
+{
+	const struct job *j = &t->now.job;
+
+	t->job = *j;
+	t->resume = false;
+	t->window = j->cur.window;
+	if (j->curriculum != JOB_PLAIN && t->window.min == t->window.max) /* chosen from K */
+		t->window = operator_window_for(t->now.source.K);
+}
+
 /* What was asked has happened, or cannot happen any more. */
 static bool
 satisfied(const struct app *a)
@@ -355,10 +368,8 @@ train_events(struct app *a)
 	trouble = *t->now.error.msg && strcmp(t->told_error.msg, t->now.error.msg) != 0;
 	t->n_point = trainer_points(t->t, t->point, TRAIN_POINTS);
 	if (t->want != WANT_NOTHING && satisfied(a)) {
-		if (t->want == WANT_START && t->now.phase != TRAINER_FAILED) {
-			t->job = t->now.job; /* what it is now, whatever was asked for */
-			t->resume = false;
-		}
+		if (t->want == WANT_START && t->now.phase != TRAINER_FAILED)
+			settle(t);
 		t->want = WANT_NOTHING;
 	}
 	tell(a);

@@ -31,6 +31,7 @@ struct train {
 	struct trainer *t;           /* NULL: none was started */
 	char path[JOB_PATH];         /* what it writes */
 	struct trainer_progress now; /* as last looked at */
+	struct operator_window window;       /* of the curriculum, if there is one */
 	struct trainer_point *point; /* [TRAIN_POINTS] */
 	int n_point;
 

@@ -104,12 +104,12 @@ draw_curriculum(const struct app *a, struct canvas *c, struct rect r, int y)
 	say_number(p->last.alpha, alpha, sizeof alpha);
 	say_number(p->last.kept, kept, sizeof kept);
 	snprintf(gamma, sizeof gamma, "%.2f", p->last.gamma);
-	if (r.w < 64)
+	if (r.w < 76)
 		canvas_printf(c, r, 1, y, STYLE_DIM, "gamma %s  alpha %s  kept %s", gamma, alpha, kept);
 	else
 		canvas_printf(c, r, 1, y, STYLE_DIM,
-			      "curriculum to step %lld: gamma %s in %.2f..%.2f  alpha %s  kept softmax mass %s",
-			      (long long)end, gamma, j->cur.window.min, j->cur.window.max, alpha, kept);
+			      "curriculum to %lld: gamma %s in %.2f..%.2f  alpha %s  softmax kept %s",
+			      (long long)end, gamma, a->train->window.min, a->train->window.max, alpha, kept);
 	return true;
 }
 
