@@ -114,7 +114,7 @@ wait_phase(struct trainer *t, enum trainer_phase want)
 
 	do
 		trainer_progress(t, &p);
-	while (p.phase != want && event(t));
+	while (p.phase != want && p.phase != TRAINER_DONE && p.phase != TRAINER_FAILED && event(t));
 	return p.phase == want;
 }
 
@@ -235,6 +235,39 @@ check_stops(void)
 		end = see_out(t);
 	}
 	CHECK(times > 1 && same_files("run.safetensors", "stops.safetensors"), "the same in %d pieces", times);
+}
+
+/* Held in the middle of a step, which then gives what it gives otherwise. */
+static void
+check_hold(void)
+{
+	struct job j = run_job(2);
+	struct trainer_snapshot s = { 0 };
+	struct trainer_progress p;
+
+	j.batch = 150;
+	CHECK(see_out(start(&j, "free.safetensors", 2, (struct trainer_setup){ 0 })) == TRAINER_DONE, "two long steps");
+	struct trainer *t = start(&j, "held.safetensors", 2, (struct trainer_setup){ 0 });
+	bool paused = true;
+	for (int i = 0; i < 5; i++) {
+		wait_phase(t, TRAINER_RUNNING);
+		trainer_pause(t);
+		do
+			trainer_progress(t, &p);
+		while (p.phase != TRAINER_PAUSED && p.phase != TRAINER_DONE && event(t));
+		paused &= p.phase == TRAINER_PAUSED || p.last.step == 2;
+		trainer_save(t);
+		trainer_snapshot_ask(t);
+		while (!trainer_snapshot_take(t, &s) && event(t))
+			;
+		paused &= s.model && s.step == p.last.step;
+		trainer_snapshot_done(&s);
+		trainer_resume(t);
+		if (p.phase == TRAINER_DONE)
+			break;
+	}
+	CHECK(see_out(t) == TRAINER_DONE && paused, "paused where it was, snapshots taken there");
+	CHECK(same_files("free.safetensors", "held.safetensors"), "and the same in the end");
 }
 
 /* ---- what fails ---- */
@@ -484,6 +517,7 @@ main(void)
 	check_run();
 	check_resume();
 	check_stops();
+	check_hold();
 	check_failing_save();
 	check_failures();
 	check_snapshots();

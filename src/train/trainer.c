@@ -276,6 +276,8 @@ trainer_new(const struct trainer_setup *setup, struct trainer **out, struct erro
 	t->setup = *setup;
 	t->job = t->shown.job = setup->job;
 	t->pause = setup->paused;
+	t->cancel.between = trainer_hold;
+	t->cancel.arg = t;
 	t->fd[0] = t->fd[1] = -1;
 	t->shown.bound_step = t->shown.saved_step = t->shown.best_step = -1;
 	t->shown.best = INFINITY;

@@ -71,6 +71,8 @@ struct trainer {
 	struct stepper *stepper;
 	FILE *log, *samples;
 	struct since since;
+	bool stepping;                   /* in a step that can be held */
+	double held;                     /* seconds that it was */
 	double seconds;                  /* of training, all runs together */
 	double step_seconds;             /* running mean */
 };
@@ -83,6 +85,7 @@ void trainer_trouble(struct trainer *t, const struct error *e);
 
 /* trainer_run.c */
 void *trainer_main(void *arg);
+void trainer_hold(void *arg);
 
 /* trainer_note.c: under the lock */
 void points_add(struct points *p, const struct trainer_point *at);

@@ -1,10 +1,12 @@
 /*
  * trainer_run.c: the trainer's thread: from a job, or the checkpoint of one, to
- * the last step.  What others asked for is done between two steps.
+ * the last step.  What others asked for is done between two steps, or where a
+ * step can be held.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "train/parallel.h"
@@ -210,7 +212,7 @@ save(struct trainer *t, struct error *e)
 	return ST_OK;
 }
 
-/* ---- between two steps ---- */
+/* ---- what others ask for ---- */
 
 static void
 take_snapshot(struct trainer *t)
@@ -249,11 +251,10 @@ serve_one(struct trainer *t)
 	return true;
 }
 
-/* Serve, wait while paused; false: the run is to end. */
+/* Serve, wait while paused; false: the run is to end.  With the lock held. */
 static bool
-go_on(struct trainer *t)
+attend(struct trainer *t)
 {
-	pthread_mutex_lock(&t->lock);
 	while (!t->stop && !t->quit && (serve_one(t) || t->pause)) {
 		if (!t->pause || t->stop || t->quit || t->snapshot || t->save)
 			continue;
@@ -265,9 +266,45 @@ go_on(struct trainer *t)
 		}
 		pthread_cond_wait(&t->change, &t->lock);
 	}
-	bool ends = t->stop || t->quit;
+	return !t->stop && !t->quit;
+}
+
+static bool
+go_on(struct trainer *t)
+{
+	pthread_mutex_lock(&t->lock);
+	bool on = attend(t);
 	pthread_mutex_unlock(&t->lock);
-	return !ends;
+	return on;
+}
+
+static double
+now_s(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec * 1e-9;
+}
+
+/* cancel.between: in the middle of a step, whose weights are still those of the step before. */
+void
+trainer_hold(void *arg)
+{
+	struct trainer *t = arg;
+
+	if (!t->stepping)
+		return;
+	pthread_mutex_lock(&t->lock);
+	bool any = t->pause || t->snapshot || t->save, on = true;
+	double start = any ? now_s() : 0;
+	if (any)
+		on = attend(t);
+	pthread_mutex_unlock(&t->lock);
+	if (any)
+		t->held += now_s() - start;
+	if (any && on)
+		trainer_phase(t, TRAINER_RUNNING);
 }
 
 /* Processes end together: where one is to, all are asked to stop. */
@@ -286,6 +323,20 @@ agree(struct trainer *t, bool *on, struct error *e)
 		pthread_mutex_unlock(&t->lock);
 		*on = false;
 	}
+	return st;
+}
+
+/* What the first process knows of the run so far decides for all. */
+static enum status
+decide(const struct trainer *t, bool *yes, struct error *e)
+{
+	const struct reduce *r = t->setup.reduce;
+	double sum = *yes && writes(t);
+
+	if (!r || !r->doubles)
+		return ST_OK;
+	enum status st = r->doubles(r->arg, &sum, 1, e);
+	*yes = sum > 0;
 	return st;
 }
 
@@ -345,7 +396,9 @@ make_up(struct trainer *t, struct error *e)
 
 	if (step == 0 || step >= t->job.adam.steps)
 		return ST_OK;
-	if (due(step, t->job.valid_every) && t->shown.bound_step != step)
+	bool missed = due(step, t->job.valid_every) && t->shown.bound_step != step;
+	st = decide(t, &missed, e);
+	if (st == ST_OK && missed)
 		st = validate(t, e);
 	if (st == ST_OK && due(step, t->job.save_every) && (t->sets.n == 0 || t->sets.at[t->sets.n - 1].step != step))
 		sample(t);
@@ -355,7 +408,7 @@ make_up(struct trainer *t, struct error *e)
 static enum status
 steps(struct trainer *t, struct error *e)
 {
-	struct step_numbers n;
+	struct step_numbers n = { 0 };
 	enum status st = make_up(t, e);
 
 	if (st == ST_CANCELLED)
@@ -366,7 +419,11 @@ steps(struct trainer *t, struct error *e)
 		if (st != ST_OK || !on)
 			break;
 		trainer_phase(t, TRAINER_RUNNING);
+		t->stepping = true;
+		t->held = 0;
 		st = stepper_run(t->stepper, &n, cancel_of(t), e);
+		t->stepping = false;
+		n.seconds -= st == ST_OK ? t->held : 0;
 		if (st == ST_OK) {
 			show_step(t, &n);
 			st = care(t, e);
@@ -386,6 +443,8 @@ finish(struct trainer *t, struct error *e)
 	int64_t step = t->state->step;
 	bool fresh = t->shown.bound_step != step;
 
+	if ((st = decide(t, &fresh, e)) != ST_OK)
+		return st;
 	if (fresh)
 		bound = validate(t, e);
 	if (bound != ST_OK && bound != ST_CANCELLED)
