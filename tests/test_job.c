@@ -71,6 +71,11 @@ test_presets(void)
 			round_trip(&j, loss_name((enum loss_kind)loss));
 		}
 	}
+	job_preset("sudoku6", &j, &e);
+	set(&j, "task", "text");
+	set(&j, "data", "corpus");
+	CHECK(j.data == JOB_TEXT && job_check(&j, &e) == ST_OK, "a preset for another task");
+	round_trip(&j, "a preset for another task");
 	CHECK(job_preset("none", &j, &e) == ST_USAGE && strstr(e.msg, "sudoku6"), "an unknown preset: %s", e.msg);
 }
 

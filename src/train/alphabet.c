@@ -1,7 +1,6 @@
 /* alphabet.c: see alphabet.h. */
 #include "train/alphabet.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

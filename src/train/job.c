@@ -43,6 +43,8 @@ job_settle(struct job *j)
 		[LOSS_AR] = "ar", [LOSS_SEDD] = "score", [LOSS_D3PM] = "mean" };
 	struct config *c = &j->net;
 
+	if (j->data != JOB_SUDOKU)
+		j->sudoku = 0;
 	c->algo = algo_of(j);
 	snprintf(c->algo_name, sizeof c->algo_name, "%s", algo_name(c->algo));
 	snprintf(c->parameterization, sizeof c->parameterization, "%s",

@@ -24,8 +24,8 @@ struct job {
 	/* data */
 	enum job_data data;
 	char path[JOB_PATH];             /* file or folder; "" for Sudoku */
-	int sudoku;                      /* N */
-	char tokenizer[JOB_PATH];        /* "chars", "bytes", "text8", or a path (BPE, word pieces); text only */
+	int sudoku;                      /* N; 0 unless Sudoku is the task */
+	char tokenizer[JOB_PATH];        /* "chars", "bytes", "text8", or the path or name of one; text only */
 	double held_out;                 /* share for validation */
 	bool mirror;                     /* pictures: half of them mirrored */
 	bool labels;                     /* pictures of several classes: the network is told which */
@@ -109,7 +109,8 @@ enum status job_check(const struct job *j, struct error *e);
 /* What noise a loss is for. */
 bool job_masked(const struct job *j);            /* mdlm, sedd, d3pm */
 bool job_causal(const struct job *j);            /* ar */
-/* Loss, goal and curriculum -> algo, parameterization, causal, timed ... of j->net.  Done by whatever sets them. */
+/* What follows from other settings: algo, parameterization, causal, timed ... of
+ * j->net.  job_set, job_preset, job_adopt and source_open do it. */
 void job_settle(struct job *j);
 
 /* The network of a checkpoint instead of the job's: sizes, vocabulary, length, mask, labels. */
