@@ -189,7 +189,8 @@ test_mask(const struct kern *k)
 
 	for (int first = 0; first < 80; first += 8)
 		for (int n = 1; n <= 256; n += n < 40 ? 1 : 23) {
-			uint32_t ctr[4] = { 12345u | STAGE_DROPOUT << 24, (uint32_t)first / 8 | 999u << 16, 7, 0xfffffff0 };
+			uint32_t ctr[4] = { 12345u | STAGE_DROPOUT << 24, (uint32_t)first / 8 | 999u << 16, 7,
+				0xfffffff0 };
 			noise_words(&at, STAGE_DROPOUT, first / 2, 128, word);
 			out[n] = GUARD;
 			k->mask(ctr, key, limit, 1.5f, n, out);
@@ -425,7 +426,8 @@ outer_error(const struct kern *kern, int rows, int n, int k, bool add)
 		for (int j = 0; j < k; j++) {
 			double sum = add ? 2 : 0, size = sum;
 			for (int r = 0; r < rows; r++) {
-				double v = (double)d[(size_t)r * ldd + (size_t)i] * (double)a[(size_t)r * lda + (size_t)j];
+				double v = (double)d[(size_t)r * ldd + (size_t)i];
+				v *= (double)a[(size_t)r * lda + (size_t)j];
 				sum += v;
 				size += fabs(v);
 			}

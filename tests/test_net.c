@@ -368,7 +368,8 @@ test_plan(void)
 	struct plan shared, kept;
 	struct error e;
 
-	CHECK(plan_make(net, 1, 128, PLAN_INFER, &shared, &e) == ST_OK && plan_make(net, 1, 128, PLAN_KEEP, &kept, &e) == ST_OK,
+	CHECK(plan_make(net, 1, 128, PLAN_INFER, &shared, &e) == ST_OK &&
+	      plan_make(net, 1, 128, PLAN_KEEP, &kept, &e) == ST_OK,
 		"plans");
 	CHECK(shared.floats * 4 < kept.floats, "values share memory: %zu floats, %zu without", shared.floats,
 		kept.floats);

@@ -129,8 +129,9 @@ through_after(const struct linear_back *l, int sample, int row, const float *pre
 			dres += place(l, op->in[IN_RES], sample, row);
 			put(l, l->n, d, l->fresh_res, dres);
 		}
+		int s = l->x->in_first + (l->merged ? row : sample);
 		if (l->drop.limit)
-			dropout_apply(&l->drop, l->x->in_first + (l->merged ? row : sample), l->merged ? 0 : row, 0, l->n, d);
+			dropout_apply(&l->drop, s, l->merged ? 0 : row, 0, l->n, d);
 	}
 }
 

@@ -66,7 +66,8 @@ sums_item(void *arg, int item, int worker)
 	(void)worker;
 	for (int s = 0; s < m->samples; s++) {
 		float p[COLUMNS] = { 0 }, q[COLUMNS] = { 0 };
-		const float *scale = scale_of(m, s), *part = m->part + 2 * (size_t)s * (size_t)(m->blocks * m->k) + first;
+		const float *scale = scale_of(m, s);
+		const float *part = m->part + 2 * (size_t)s * (size_t)m->blocks * (size_t)m->k + first;
 		for (int i = 0; i < m->blocks; i++, part += 2 * m->k) {
 			b->x->kern->add(n, p, part, p);
 			b->x->kern->add(n, q, part + m->k, q);

@@ -77,7 +77,7 @@ matrix_floats(const struct exec *x, const struct net_op *op, bool backward)
 	} else if (op->kind == NET_LINEAR || op->kind == NET_HEAD) {
 		if (!x->kern->blas || op->kind == NET_HEAD)
 			all = gemm_packed_floats(x->kern, n, k);
-		if (backward)
+		if (backward && (!x->kern->blas || x->net->par[op->par[PAR_W]].transposed))
 			all += gemm_packed_floats(x->kern, k, n);
 	}
 	return all;

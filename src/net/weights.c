@@ -487,6 +487,11 @@ weights_back(struct weights *w, int par, struct pool *pool, struct cancel *c, st
 	enum status st = ST_OK;
 
 	*out = (struct gemm_b){ .n = m.n, .k = m.k, .packed = true };
+	if (w->kern->blas && plain(t)) {
+		*out = (struct gemm_b){ .n = m.n, .k = m.k, .ld = (size_t)m.n };
+		out->p = (const float *)(const void *)t->data;
+		return ST_OK;
+	}
 	if (!f->ready) {
 		st = form_room(w, f, gemm_packed_floats(w->kern, m.n, m.k), e);
 		m.out = f->data;

@@ -33,7 +33,8 @@ enum status weights_conv(struct weights *w, int par, bool winograd, struct pool 
 /* The same for the walk back, the kernel turned round: right-hand side [in, taps out]. */
 enum status weights_turned(struct weights *w, int par, bool winograd, struct pool *pool, struct cancel *c,
 	struct gemm_b *out, struct error *e);
-/* The right-hand side of dy W, for the walk back, always packed: columns are the inputs. */
+/* The right-hand side of dy W, for the walk back: columns are the inputs.  Packed, or for BLAS as
+ * it lies if it lies as floats. */
 enum status weights_back(struct weights *w, int par, struct pool *pool, struct cancel *c, struct gemm_b *out,
 	struct error *e);
 /* The values of a parameter in the order of the table, if they lie there as floats; else NULL. */

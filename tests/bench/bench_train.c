@@ -87,8 +87,9 @@ bench(const char *preset, const char *text, double patience, struct pool *pool)
 		fprintf(stderr, "%s: %s\n", preset, e.msg);
 		exit(1);
 	}
-	printf("# %s: %.2f million weights, %d samples of %d, V %d, %d at once\n", preset,
-	       (double)net_parameters(state->net) / 1e6, job.batch, job.net.length, job.net.vocab, stepper_plan(s).micro);
+	printf("# %s: %.2f million weights, %d samples of %d, V %d, %d at once, kernels %s\n", preset,
+	       (double)net_parameters(state->net) / 1e6, job.batch, job.net.length, job.net.vocab,
+	       stepper_plan(s).micro, kern_best()->name);
 	printf("%s.step %.3f ms\n%s.step_cpu %.3f ms\n%s.memory %.1f MB\n", preset, 1e3 * best, preset, 1e3 * processor,
 	       preset, resident_mb() - before);
 	fflush(stdout);
