@@ -50,6 +50,7 @@ check_all_threads(void)
 {
 	static const enum loss_kind kinds[] = { LOSS_MDLM, LOSS_DUO, LOSS_AR, LOSS_SEDD, LOSS_D3PM };
 	struct job j;
+	struct rig r;
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		j = tiny_job(kinds[i]);
@@ -62,6 +63,12 @@ check_all_threads(void)
 	check_threads("efficient", &j);
 	j.cur.degree = 9;
 	check_threads("efficient by a polynomial", &j);
+	if (rig_new(&r, &j, 1, NULL) == ST_OK) {
+		struct stepper_plan p = stepper_plan(r.stepper);
+		CHECK(p.window.min < p.window.max && p.error_alpha > 0 && p.error_alpha < 1e-3 && p.error_slope > 0,
+			"gamma %.3f to %.3f, alpha within %.1e", p.window.min, p.window.max, p.error_alpha);
+	}
+	rig_done(&r);
 	j.cur.compat = true;
 	check_threads("efficient as published", &j);
 }

@@ -172,6 +172,7 @@ check_run(void)
 		lines_with("run.log.jsonl", "\"event\":\"valid\"") == 5 &&
 		lines_with("run.log.jsonl", "\"event\":\"save\"") == 3 &&
 		lines_with("run.log.jsonl", "\"event\":\"done\"") == 1 &&
+		lines_with("run.log.jsonl", "\"gamma_min\":") == 1 &&
 		lines_with("run.samples.jsonl", "\"valid\":") == 3, "the log has a line for each thing");
 }
 

@@ -89,6 +89,10 @@ train_say_plan(const struct job *j, uint64_t parameters, const struct stepper_pl
 		add(buf, size, "all at once; ");
 	add_bytes(buf, size, plan->bytes);
 	add(buf, size, " of memory");
+	if (plan->window.min < plan->window.max)
+		add(buf, size, "; gamma %.2f to %.2f", plan->window.min, plan->window.max);
+	if (plan->error_alpha > 0)
+		add(buf, size, ", by a polynomial (alpha within %.1e)", plan->error_alpha);
 }
 
 static void

@@ -116,6 +116,9 @@ laws(struct stepper *s, struct error *e)
 		s->cur.tau = 1;
 	else if (j->curriculum == JOB_SIMPLE)
 		s->cur.k = 1;
+	s->plan.window = s->window;
+	s->plan.error_alpha = s->poly.error_alpha;
+	s->plan.error_slope = s->poly.error_slope;
 	return st == ST_OK ? curriculum_check(&s->cur, e) : st;
 }
 

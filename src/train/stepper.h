@@ -33,6 +33,8 @@ struct stepper_plan {
 	int micro;                       /* samples at once */
 	int passes;                      /* of a step */
 	uint64_t bytes;                  /* weights, moments, average, gradients, activations */
+	struct operator_window window;   /* of Gaussian latents; both 0: there are none */
+	double error_alpha, error_slope; /* of the operator's polynomial; 0: T exactly */
 };
 
 /* ST_MEMORY, naming the least that is needed, if job->memory is too small for one sample at once. */

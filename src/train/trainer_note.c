@@ -331,6 +331,25 @@ open_file(const char *path, bool resume, FILE **out, struct error *e)
 	return *out ? ST_OK : error_set(e, ST_FAIL, "%s: %s", path, strerror(errno));
 }
 
+/* The curriculum's window, and what its polynomial costs. */
+static void
+note_window(struct trainer *t)
+{
+	struct stepper_plan p = stepper_plan(t->stepper);
+	json_t *o;
+
+	if (p.window.min == p.window.max)
+		return;
+	o = line_new(t, "window");
+	put_real(o, "gamma_min", p.window.min);
+	put_real(o, "gamma_max", p.window.max);
+	if (p.error_alpha > 0) {
+		put_real(o, "error_alpha", p.error_alpha);
+		put_real(o, "error_slope", p.error_slope);
+	}
+	put(t, t->log, t->log_path, o);
+}
+
 enum status
 note_open(struct trainer *t, struct error *e)
 {
@@ -346,8 +365,10 @@ note_open(struct trainer *t, struct error *e)
 	enum status st = open_file(t->log_path, resume, &t->log, e);
 	if (st == ST_OK && t->job.show_samples > 0)
 		st = open_file(t->samples_path, resume, &t->samples, e);
-	if (st == ST_OK)
+	if (st == ST_OK) {
 		note_event(t, resume ? "resume" : "start", "out", t->out);
+		note_window(t);
+	}
 	return st;
 }
 
