@@ -70,11 +70,30 @@ open_all(struct trainer *t, struct error *e)
 	return st == ST_OK && writes(t) ? note_open(t, e) : st;
 }
 
+/* The process that reads the log knows the last bound's step: it decides in all
+ * of them whether one is due. */
+static enum status
+share_bound(struct trainer *t, struct error *e)
+{
+	const struct reduce *r = t->setup.reduce;
+
+	if (!r || !r->doubles)
+		return ST_OK;
+	double step = writes(t) ? (double)t->shown.bound_step : 0;
+	enum status st = r->doubles(r->arg, &step, 1, e);
+	pthread_mutex_lock(&t->lock);
+	t->shown.bound_step = (int64_t)step;
+	pthread_mutex_unlock(&t->lock);
+	return st;
+}
+
 static enum status
 begin(struct trainer *t, struct error *e)
 {
 	enum status st = parallel_agree(t->setup.reduce, open_all(t, e), e);
 
+	if (st == ST_OK)
+		st = share_bound(t, e);
 	pthread_mutex_lock(&t->lock);
 	t->shown.job = t->job;
 	if (st == ST_OK) {
