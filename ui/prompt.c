@@ -118,13 +118,27 @@ complete_file(const char *line, char **out, int max)
 	return n;
 }
 
+/* Whether the next word is a file; args: behind the command's name. */
+static bool
+wants_file(const struct command *c, const char *args)
+{
+	static const char *const verb[] = { "data ", "out ", "continue " };
+
+	if (!c || !c->complete)
+		return false;
+	for (size_t i = 0; c->id == CMD_TRAIN && i < sizeof verb / sizeof *verb; i++)
+		if (strncmp(args, verb[i], strlen(verb[i])) == 0)
+			return true;
+	return strcmp(c->complete, "file") == 0;
+}
+
 static int
 candidates(const char *line, char **out)
 {
 	const char *args;
 	const struct command *c = command_parse(line, &args);
 
-	if (c && c->complete && strcmp(c->complete, "file") == 0 && args > line && args[-1] == ' ')
+	if (wants_file(c, args) && args > line && args[-1] == ' ')
 		return complete_file(line, out, CANDIDATES);
 	return command_complete(line, dynamic, out, CANDIDATES);
 }
