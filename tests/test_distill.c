@@ -81,7 +81,8 @@ check_trajectory(void)
 			moved += b->earlier[at] != b->z[at];
 		}
 	}
-	CHECK(b->n == 100 && order && anchor && same && moved > 0, "one Gaussian at both times; %d tokens differ", moved);
+	CHECK(b->n == 100 && order && anchor && same && moved > 0, "one Gaussian at both times; %d tokens differ",
+		moved);
 	check_law("later", b, L, b->z, b->sigma);
 	check_law("earlier", b, L, b->earlier, b->sigma_earlier);
 	CHECK(n.loss > 0 && n.loss < 1 && n.grad_norm > 0 && n.alpha > .05 && n.alpha < .95 && isnan(n.kept),

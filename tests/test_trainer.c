@@ -183,7 +183,8 @@ same_files(const char *a, const char *b)
 {
 	struct train_state *x = NULL, *y = NULL;
 	struct job j;
-	bool same = state_load(in_folder(a), &j, &x, NULL) == ST_OK && state_load(in_folder(b), &j, &y, NULL) == ST_OK &&
+	bool same = state_load(in_folder(a), &j, &x, NULL) == ST_OK &&
+		    state_load(in_folder(b), &j, &y, NULL) == ST_OK &&
 		    same_bits(x, y) && x->best == y->best && x->best_step == y->best_step;
 
 	state_free(x);
@@ -204,7 +205,8 @@ check_resume(void)
 	bool paused = wait_phase(t, TRAINER_PAUSED);
 	trainer_progress(t, &p);
 	CHECK(paused && p.last.step == 5 && p.saved_step == 5 && p.bound_step == 5 && p.n_samples == 2 &&
-		trainer_points(t, at, 16) == 5 && at[3].step == 4 && !isnan(at[3].bound), "what was known is known again");
+		trainer_points(t, at, 16) == 5 && at[3].step == 4 && !isnan(at[3].bound),
+		"what was known is known again");
 	trainer_resume(t);
 	CHECK(see_out(t) == TRAINER_DONE, "five more, on other threads");
 	CHECK(same_files("run.safetensors", "five.safetensors"), "bit by bit what ten at once give");
@@ -287,8 +289,8 @@ check_failing_save(void)
 	do
 		trainer_progress(t, &p);
 	while (!p.error.code && event(t));
-	CHECK(ok && p.error.code && p.saved_step == -1 && strstr(p.error.msg, "taken.safetensors"), "a save that fails: %s",
-		p.error.msg);
+	CHECK(ok && p.error.code && p.saved_step == -1 && strstr(p.error.msg, "taken.safetensors"),
+		"a save that fails: %s", p.error.msg);
 	trainer_resume(t);
 	for (int64_t step = 0; step < 1 && event(t); step = p.last.step)
 		trainer_progress(t, &p);
