@@ -286,6 +286,7 @@ settle(struct train *t)
 	const struct job *j = &t->now.job;
 
 	t->job = *j;
+	*t->job.like = 0; /* the next one need not fit this one's checkpoint */
 	t->resume = false;
 	t->window = j->cur.window;
 	if (j->curriculum != JOB_PLAIN && t->window.min == t->window.max) /* chosen from K */

@@ -62,7 +62,7 @@ struct train {
 
 /* train.c */
 enum status train_new(struct app *a, const struct app_setup *s, struct error *e);
-void train_free(struct app *a);                  /* without saving: train_end first, to save */
+void train_free(struct app *a);                  /* without saving: app_end first, to save */
 void train_offer(struct app *a);                 /* what was opened is a checkpoint to go on with: say so */
 void train_events(struct app *a);                /* look at the trainer */
 bool train_busy(const struct app *a);
