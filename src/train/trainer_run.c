@@ -345,20 +345,6 @@ agree(struct trainer *t, bool *on, struct error *e)
 	return st;
 }
 
-/* What the first process knows of the run so far decides for all. */
-static enum status
-decide(const struct trainer *t, bool *yes, struct error *e)
-{
-	const struct reduce *r = t->setup.reduce;
-	double sum = *yes && writes(t);
-
-	if (!r || !r->doubles)
-		return ST_OK;
-	enum status st = r->doubles(r->arg, &sum, 1, e);
-	*yes = sum > 0;
-	return st;
-}
-
 static void
 show_step(struct trainer *t, const struct step_numbers *n)
 {
@@ -415,9 +401,7 @@ make_up(struct trainer *t, struct error *e)
 
 	if (step == 0 || step >= t->job.adam.steps)
 		return ST_OK;
-	bool missed = due(step, t->job.valid_every) && t->shown.bound_step != step;
-	st = decide(t, &missed, e);
-	if (st == ST_OK && missed)
+	if (due(step, t->job.valid_every) && t->shown.bound_step != step)
 		st = validate(t, e);
 	if (st == ST_OK && due(step, t->job.save_every) && (t->sets.n == 0 || t->sets.at[t->sets.n - 1].step != step))
 		sample(t);
@@ -462,8 +446,6 @@ finish(struct trainer *t, struct error *e)
 	int64_t step = t->state->step;
 	bool fresh = t->shown.bound_step != step;
 
-	if ((st = decide(t, &fresh, e)) != ST_OK)
-		return st;
 	if (fresh)
 		bound = validate(t, e);
 	if (bound != ST_OK && bound != ST_CANCELLED)
