@@ -125,9 +125,9 @@ check_progress(struct trainer *t)
 {
 	struct trainer_progress p;
 	struct trainer_point at[64];
-	int64_t step;
-	int32_t *tok;
-	int S, bounds = 0;
+	int64_t step = 0;
+	int32_t *tok = NULL;
+	int S = 0, bounds = 0;
 
 	trainer_progress(t, &p);
 	CHECK(p.phase == TRAINER_DONE && p.last.step == 10 && p.saved_step == 10 && p.bound_step == 10 && !p.error.code,
