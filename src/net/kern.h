@@ -42,7 +42,7 @@ struct kern {
 	void (*scale)(int n, float f, const float *x, float *out);
 
 	void (*axpy)(int n, float f, const float *x, float *y);  /* y += f x */
-	float (*dot)(int n, const float *x, const float *y);     /* summed in float by lanes, then in double */
+	float (*dot)(int n, const float *x, const float *y);     /* summed by lanes, then these in pairs */
 
 	/* Dropout: out[i] = half word i of Philox below limit ? 0 : keep.  Eight halves, low ones first, come
 	 * from each counter; block j has ctr[1] + j. */

@@ -174,15 +174,18 @@ KERN_FN float
 kern_dot(int n, const float *x, const float *y)
 {
 	vf s = SPLAT(0.f);
-	double sum;
+	float lane[VW];
 	int i = 0;
 
 	for (; i + VW <= n; i += VW)
 		s += LOAD(x + i) * LOAD(y + i);
-	V_SUM(sum, s);
+	STORE(lane, s);
 	for (; i < n; i++)
-		sum += (double)x[i] * (double)y[i];
-	return (float)sum;
+		lane[0] += x[i] * y[i];
+	for (int w = VW / 2; w > 0; w /= 2)
+		for (int l = 0; l < w; l++)
+			lane[l] += lane[l + w];
+	return lane[0];
 }
 
 KERN_FN void
