@@ -200,6 +200,11 @@ check_resume(void)
 	struct trainer_point at[16];
 
 	CHECK(see_out(start(&j, "five.safetensors", 1, (struct trainer_setup){ 0 })) == TRAINER_DONE, "five steps");
+	FILE *f = fopen(in_folder("five.log.jsonl"), "a");
+	if (f) {
+		fputs("{\"event\":\"step\",\"step\":4,\"cut", f);
+		fclose(f);
+	}
 	struct trainer *t = start(&j, "five.safetensors", 3, (struct trainer_setup){ .resume = true, .steps = 10,
 			.paused = true });
 	bool paused = wait_phase(t, TRAINER_PAUSED);
@@ -210,7 +215,8 @@ check_resume(void)
 	trainer_resume(t);
 	CHECK(see_out(t) == TRAINER_DONE, "five more, on other threads");
 	CHECK(same_files("run.safetensors", "five.safetensors"), "bit by bit what ten at once give");
-	CHECK(lines_with("five.log.jsonl", "\"event\":\"step\"") == 10 &&
+	CHECK(lines_with("five.log.jsonl", "\"event\":\"step\"") == 11 && lines_with("five.log.jsonl", "cut{") == 0 &&
+		lines_with("five.log.jsonl", "\"event\":\"resume\"") == 1 &&
 		lines_with("five.samples.jsonl", "tokens") == 4, "one log");
 	CHECK(see_out(start(&j, "five.safetensors", 1, (struct trainer_setup){ .resume = true })) == TRAINER_DONE &&
 		lines_with("five.log.jsonl", "\"event\":\"save\"") == 4, "nothing to do: nothing is written");

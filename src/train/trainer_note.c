@@ -327,8 +327,15 @@ read_back(struct trainer *t, const char *path)
 static enum status
 open_file(const char *path, bool resume, FILE **out, struct error *e)
 {
-	*out = fopen(path, resume ? "ae" : "we");
-	return *out ? ST_OK : error_set(e, ST_FAIL, "%s: %s", path, strerror(errno));
+	*out = fopen(path, resume ? "a+e" : "we");
+	if (!*out)
+		return error_set(e, ST_FAIL, "%s: %s", path, strerror(errno));
+	/* a line that a kill cut short stays one by itself */
+	bool cut = resume && fseek(*out, -1, SEEK_END) == 0 && fgetc(*out) != '\n';
+	fseek(*out, 0, SEEK_END);
+	if (cut)
+		fputc('\n', *out);
+	return ST_OK;
 }
 
 /* The curriculum's window, and what its polynomial costs. */
