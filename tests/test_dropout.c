@@ -56,8 +56,8 @@ test_shares(void)
 		double gone = share(mask, ROWS * WIDE);
 		CHECK(two && fabs((double)d.keep * (1 - rates[r]) - 1) < 1e-4, "rate %g: 0 or %.4f", rates[r],
 			(double)d.keep);
-		CHECK(fabs(gone - rates[r]) < room_for(rates[r], ROWS * WIDE) + 1e-5, "rate %g: %.4f are gone", rates[r],
-			gone);
+		CHECK(fabs(gone - rates[r]) < room_for(rates[r], ROWS * WIDE) + 1e-5, "rate %g: %.4f are gone",
+			rates[r], gone);
 	}
 	struct dropout none = mask_of(0);
 	CHECK(none.limit == 0, "rate 0: nothing");

@@ -48,7 +48,8 @@ test_grid(void)
 	CHECK(strcmp(g.axis[1].name, "temperature") == 0, "by its own name");
 	CHECK(strcmp(grid_value(&g, 0, 0), "0") == 0 && strcmp(grid_value(&g, 5, 0), "0") == 0 &&
 		strcmp(grid_value(&g, 6, 0), "cap(.01)") == 0, "the first axis changes slowest");
-	CHECK(strcmp(grid_value(&g, 3, 1), "1") == 0 && strcmp(grid_preset(&g, 3), "ancestral") == 0, "the last fastest");
+	CHECK(strcmp(grid_value(&g, 3, 1), "1") == 0 && strcmp(grid_preset(&g, 3), "ancestral") == 0,
+		"the last fastest");
 	recipe_init(&r);
 	CHECK(grid_set(&g, 11, &r, NULL) == ST_OK && r.zone[0].mode == KAPPA_CAP && r.zone[2].value == .01 &&
 		r.temperature == 1.5, "a cell's knobs");
@@ -186,7 +187,8 @@ test_shares(void)
 			long valid = 0;
 			for (int k = 0; k < SEEDS; k++)
 				valid += s.row[cell * SEEDS + k].valid;
-			double share = valid / (double)(SEEDS * COUNT), se = sqrt(want[i] * (1 - want[i]) / SEEDS / COUNT);
+			double share = valid / (double)(SEEDS * COUNT);
+			double se = sqrt(want[i] * (1 - want[i]) / SEEDS / COUNT);
 			CHECK(fabs(share - want[i]) <= 4 * se, "valid %.3f of about %.2f", share, want[i]);
 		}
 		CHECK(s.row[0].recipe.seed == 7 && s.row[SEEDS - 1].recipe.seed == 10 && s.row[0].calls >= 6 &&
