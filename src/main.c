@@ -276,7 +276,7 @@ run_train(const struct settings *s)
 	enum status st = parallel_begin(&all, &e);
 	struct train_io io = { .out = all.rank == 0 ? stdout : NULL,
 		.say = all.rank > 0 || settings_flag(s, OPT_QUIET) ? NULL : stderr,
-		.reduce = all.size > 1 ? &all : NULL, .stop = &interrupted };
+		.warn = all.rank > 0 ? NULL : stderr, .reduce = all.size > 1 ? &all : NULL, .stop = &interrupted };
 
 	catch_signals();
 	if (st == ST_OK)

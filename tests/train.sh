@@ -265,6 +265,17 @@ refuse 2 "empty: there is no text" train --steps 1 --task text --data empty --le
 refuse 1 "nowhere: No such file" train --steps 1 --task text --data nowhere --length 16 x.safetensors
 point "none of them left anything" [ ! -e x.safetensors ]
 
+# --- every loss ---
+text=(--task text --data moved --length 16 --steps 3 --valid-samples 4)
+for kind in "--loss mdlm" "--loss duo_base" "--loss ar" "--loss sedd" "--loss d3pm" "--curriculum simple" \
+	"--curriculum efficient --k 3" "--curriculum efficient --curriculum-compat" \
+	"--goal distill --teacher duo_base.safetensors --distill-every 2"; do
+	name=${kind##*[ -]}.safetensors
+	train "${text[@]}" $kind --log "$name.log" --force "$name" && opens "$name" &&
+		"$PSIVIEW" sample "$name" --steps 2 >said.out
+	point "$kind" [ $? -eq 0 -a -s said.out -a "$(grep -c '"event":"step"' "$name.log")" -eq 3 ]
+done
+
 # --- memory, numbers ---
 refuse 4 "more than" train --memory 1M --hidden 256 --steps 1 x.safetensors
 cp straight.safetensors sick.safetensors

@@ -16,6 +16,7 @@
 #include "train/parallel.h"
 
 #define POLL_MS 100                  /* a signal and the progress line wait at most so long */
+#define DRAW_S .1                    /* seconds between two looks of the progress line, at least */
 #define LINE_S 10                    /* seconds between plain lines; a new bound has one of its own */
 
 /* What has been told so far. */
@@ -23,7 +24,7 @@ struct teller {
 	const struct train_io *io;
 	bool tty, begun;
 	int width;                       /* of the progress line that stands there */
-	double told;                     /* when, in seconds; plain lines */
+	double told;                     /* when, in seconds */
 	int64_t bound_step;
 	char error[sizeof ((struct error *)0)->msg];
 };
@@ -182,6 +183,9 @@ tell_progress(struct teller *t, const struct trainer_progress *p)
 
 	train_say_progress(p, line, sizeof line);
 	if (t->tty) {
+		if (now_s() - t->told < DRAW_S)
+			return;
+		t->told = now_s();
 		int n = (int)strlen(line), max = columns(t->io->say);
 		n = n < max ? n : max;
 		fprintf(t->io->say, "\r%.*s%*s", n, line, t->width > n ? t->width - n : 0, "");
@@ -194,24 +198,35 @@ tell_progress(struct teller *t, const struct trainer_progress *p)
 	t->bound_step = p->bound_step;
 }
 
+/* What has failed while the run goes on.  Not yet where it may be about to end by it. */
+static void
+tell_trouble(struct teller *t, const struct trainer_progress *p)
+{
+	if (!t->io->warn || p->phase == TRAINER_SAVING || p->error.code == ST_OK || !strcmp(p->error.msg, t->error))
+		return;
+	snprintf(t->error, sizeof t->error, "%s", p->error.msg);
+	if (t->io->say)
+		clear_line(t);
+	fprintf(t->io->warn, "psiview: warning: %s\n", p->error.msg);
+	fflush(t->io->warn);
+}
+
 static void
 tell(struct teller *t, const struct trainer_progress *p)
 {
 	char job[JOB_PATH + 160], line[JOB_PATH + 400];
 
-	if (!t->io->say || p->phase == TRAINER_OPENING || p->phase == TRAINER_FAILED)
+	if (p->phase == TRAINER_FAILED)
+		return;
+	tell_trouble(t, p);
+	if (!t->io->say || p->phase == TRAINER_OPENING)
 		return;
 	if (!t->begun) {
 		train_say_job(&p->job, job, sizeof job);
 		train_say_plan(&p->job, p->parameters, &p->plan, line, sizeof line);
 		fprintf(t->io->say, "%s: %s\n", job, line);
 		t->begun = true;
-		t->told = now_s();
-	}
-	if (p->error.code != ST_OK && strcmp(p->error.msg, t->error) != 0) {
-		snprintf(t->error, sizeof t->error, "%s", p->error.msg);
-		snprintf(line, sizeof line, "psiview: warning: %s", p->error.msg);
-		tell_line(t, line);
+		t->told = t->tty ? 0 : now_s();
 	}
 	if (p->phase != TRAINER_DONE && p->phase != TRAINER_STOPPED)
 		tell_progress(t, p);

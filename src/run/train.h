@@ -15,6 +15,7 @@
 struct train_io {
 	FILE *out;                           /* what a dry run finds out; NULL: nowhere */
 	FILE *say;                           /* progress; NULL: none */
+	FILE *warn;                          /* what fails while the run goes on; NULL: nowhere */
 	const struct reduce *reduce;         /* processes that train together; NULL: alone */
 	const volatile sig_atomic_t *stop;   /* set by a signal: stop and save */
 };

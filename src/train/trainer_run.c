@@ -492,13 +492,18 @@ trainer_main(void *arg)
 	struct error e = { 0 };
 	enum trainer_phase end = train(t, &e);
 
-	if (end == TRAINER_FAILED) {
-		trainer_trouble(t, &e);
+	if (end == TRAINER_FAILED)
 		note_event(t, "failed", "error", e.msg);
-	} else {
+	else
 		note_event(t, trainer_phase_name(end), NULL, NULL);
-	}
-	trainer_phase(t, end);
+	/* why it ended is there together with the end, whatever the log had to complain of */
+	pthread_mutex_lock(&t->lock);
+	if (end == TRAINER_FAILED)
+		t->shown.error = e;
+	t->shown.phase = end;
+	pthread_cond_broadcast(&t->change);
+	pthread_mutex_unlock(&t->lock);
+	trainer_notify(t);
 	/* The average can still be asked for; what was saved stays as it is. */
 	pthread_mutex_lock(&t->lock);
 	while (!t->quit) {
