@@ -63,7 +63,7 @@ says 'step [0-9]+ is saved|stopped at step'
 report "going on; at the end of the lines it is stopped and saved" "$scratch/out"
 
 printf '' | plain 0 "$scratch/run.safetensors"
-says 'a training that stands at step [0-9]+ of 100000'
+says 'F5 goes on with this training, at step [0-9]+ of 100000'
 report "a checkpoint of a training is told as such" "$scratch/out"
 
 { cat "$scratch/settings"; printf 'train start over\ntrain wait\n'; } >"$scratch/script"

@@ -35,7 +35,7 @@ train_offer(struct app *a)
 	const struct train *t = a->train;
 
 	if (t->resume)
-		app_say(a, false, "a training that stands at step %lld of %lld: F5 goes on with it",
+		app_say(a, false, "F5 goes on with this training, at step %lld of %lld",
 			(long long)t->resume_step, (long long)t->job.adam.steps);
 }
 
