@@ -79,6 +79,7 @@ refuse 2 "which file" eval
 refuse 1 "standard input: there is no sample" eval "$demo"
 refuse 1 "nothing: No such file" eval "$demo" --in nothing
 refuse 1 "nothing" eval "$demo" --data nothing
+refuse 2 "--whole-batches" eval "$demo" --data nothing --whole-batches 4
 echo '{"text":"too short"}' >short.jsonl
 refuse 1 "short.jsonl: line 1: 9 tokens, but the model's samples have 128" eval "$demo" --in short.jsonl
 echo '{"tokens":[1,2,99]}' >strange.jsonl

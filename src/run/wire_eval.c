@@ -80,6 +80,8 @@ bound(const struct settings *s, const struct opened *o, char **text, struct erro
 
 	if (st != ST_OK)
 		return error_prefix(e, o->path);
+	if (settings_text(s, OPT_WHOLE_BATCHES))
+		return error_set(e, ST_USAGE, "--whole-batches: is for a GPT-2, this is a diffusion model");
 	st = find_samples(s, o, &samples, &what, e);
 	if (st == ST_OK)
 		st = likelihood_nelbo(o->ema, &samples, 0, &b, NULL, e);
@@ -98,8 +100,9 @@ perplexity(const struct settings *s, const struct opened *o, char **text, struct
 {
 	struct score score = { 0 };
 	const char *path = settings_text(s, OPT_IN);
+	if (settings_text(s, OPT_DATA))
+		return error_set(e, ST_USAGE, "--data: a GPT-2 scores texts (--in FILE)");
 	FILE *in = path ? fopen(path, "rbe") : stdin;
-
 	if (!in)
 		return error_set(e, ST_FAIL, "%s: %s", path, strerror(errno));
 	enum status st = score_stream(o, in, (int)settings_int(s, OPT_WHOLE_BATCHES, 0), &score, e);
