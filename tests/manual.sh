@@ -55,6 +55,7 @@ fi
 mkdir "$scratch/examples" "$scratch/bin"
 ln -s "$PSIVIEW" "$scratch/bin/psiview"
 cp "$SRCDIR/data/duo-text8.safetensors" "$scratch/examples/model.safetensors"
+ln -s "$SRCDIR"/data/*.safetensors "$scratch/examples"
 cd "$scratch/examples" || exit 99
 
 # A safetensors file: one row of 128 tokens, all 'a', at t = .5.
