@@ -505,6 +505,7 @@ static const struct form forms[] = {
 	{ .name = "3x3 with few inputs", .side = 5, .k = 3, .n = 7, .size = 3 },
 	{ .name = "3x3 of many channels", .side = 4, .k = 70, .n = 200, .size = 3 },
 	{ .name = "3x3 by Winograd", .side = 32, .k = 9, .n = 10, .size = 3 },
+	{ .name = "3x3 by Winograd, a sample at a time", .side = 96, .k = 8, .n = 9, .size = 3 },
 	{ .name = "3x3 by Winograd, all that is fused", .side = 32, .k = 16, .cat = 24, .n = 34, .size = 3,
 	  .before = BEFORE_GROUPNORM_SILU, .groups = 10, .residual = 1, .drop = .2f },
 	{ .name = "halving", .side = 10, .k = 12, .n = 9, .size = 3, .step = CONV_HALVE },

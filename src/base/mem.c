@@ -51,11 +51,12 @@ mem_grow(void *p, size_t *cap, size_t want, size_t size)
 static void *
 large(size_t bytes)
 {
-	void *p = aligned_alloc(LARGE_PAGE, bytes);
+	void *p;
 
+	if (posix_memalign(&p, LARGE_PAGE, bytes) != 0) /* of any size; aligned_alloc wants whole pages */
+		return NULL;
 #ifdef MADV_HUGEPAGE
-	if (p)
-		madvise(p, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+	madvise(p, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
 #endif
 	return p;
 }
