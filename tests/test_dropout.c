@@ -33,7 +33,7 @@ mask_of(double rate)
 	struct net net = { 0 };
 	struct net_op op = net_op_init(NET_LINEAR);
 	struct learn_dropout on = { .seed = 3, .step = 9, .first = 2 };
-	struct exec x = { .net = &net, .drop = &on };
+	struct exec x = { .net = &net, .kern = kern_best(), .drop = &on };
 
 	net.op = &op;
 	op.drop = (float)rate;
