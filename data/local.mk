@@ -1,5 +1,4 @@
-dist_pkgdata_DATA += data/duo-text8.safetensors data/mdlm-text8.safetensors \
-	data/sudoku6-duo.safetensors data/unet-duo.safetensors
+dist_pkgdata_DATA += data/shakespeare-duo.safetensors data/sudoku6-duo.safetensors data/unet-duo.safetensors
 EXTRA_DIST += data/README.md
 # The bundled demos, trained again (hours): make demos DEMO_TEXT=tinyshakespeare.txt
 DEMO_TEXT = tinyshakespeare.txt
@@ -12,4 +11,5 @@ demos: psiview$(EXEEXT)
 		sh $(srcdir)/data/recipes/train.sh ./psiview$(EXEEXT) $(srcdir)/data/recipes/$$d '$(DEMO_TEXT)' demos \
 			|| exit 1; \
 	done
-EXTRA_DIST += data/recipes/train.sh $(DEMO_RECIPES) data/recipes/sudoku6-duo.log.jsonl
+EXTRA_DIST += data/recipes/train.sh $(DEMO_RECIPES) data/recipes/sudoku6-duo.log.jsonl \
+	data/recipes/shakespeare-duo.log.jsonl

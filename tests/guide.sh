@@ -40,6 +40,6 @@ refused 2 "guidance needs a label" --label none --cfg 2
 refused 2 "there is no classifier" --label 1 --cls 2
 refused 2 "labels 0 to 2" --label 7
 refused 3 "are not those of the model" --classifier "$guide"
-refused 3 "not a classifier" --classifier "$SRCDIR/data/duo-text8.safetensors"
+refused 3 "not a classifier" --classifier "$SRCDIR/tests/golden/demo/duo-text8.safetensors"
 
 finish

@@ -54,7 +54,7 @@ fi
 # --- EXAMPLES: lines that begin with a dollar, run one after the other ---
 mkdir "$scratch/examples" "$scratch/bin"
 ln -s "$PSIVIEW" "$scratch/bin/psiview"
-cp "$SRCDIR/data/duo-text8.safetensors" "$scratch/examples/model.safetensors"
+cp "$SRCDIR/tests/golden/demo/duo-text8.safetensors" "$scratch/examples/model.safetensors"
 ln -s "$SRCDIR"/data/*.safetensors "$scratch/examples"
 cd "$scratch/examples" || exit 99
 

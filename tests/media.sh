@@ -4,7 +4,7 @@ set -u
 . "$SRCDIR/tests/tap.sh"
 same=$PWD/tests/same_picture
 # The image demo, and every other image checkpoint found beside goldens.
-demo=$PSIVIEW_DATADIR/unet-duo.safetensors
+demo=$SRCDIR/data/unet-duo.safetensors
 cd "$scratch" || exit 99
 
 point()

@@ -6,7 +6,7 @@ tests_test_probe_SOURCES = tests/test_probe.c
 tests_test_demo_SOURCES = tests/test_demo.c
 tests_test_trace_SOURCES = tests/test_trace.c tests/sampler_util.h tests/fake_model.h
 TESTS += tests/test_tree tests/test_sampler tests/test_same_tokens tests/test_probe tests/test_demo tests/test_trace tests/run.sh
-EXTRA_DIST += tests/run.sh
+EXTRA_DIST += tests/run.sh tests/golden/demo/duo-text8.safetensors tests/golden/demo/mdlm-text8.safetensors
 
 check_PROGRAMS += tests/test_guidance
 tests_test_guidance_SOURCES = tests/test_guidance.c tests/sampler_util.h tests/fake_model.h

@@ -129,6 +129,13 @@ point "text" grep -qE '^[a-z ]{100,}$' text
 point "no terminal, no command: as sample" cmp text text.2
 (cd "$scratch" && "$PSIVIEW" sample --steps 4 >text.3)
 point "no file: the demo" cmp text text.3
+for f in "$SRCDIR"/data/*.safetensors; do
+	[ "$(wc -c <"$f")" -le 4194304 ] || echo "$f is above 4 MB"
+	"$PSIVIEW" sample "$f" --steps 2 --format jsonl | grep -q '"tokens"' || echo "$f: no sample"
+done >out
+report "every bundled model gives samples" out
+PSIVIEW_DATADIR=$SRCDIR/data "$PSIVIEW" sample --steps 2 >bundled
+point "the bundled demo is text" grep -q '[a-z]' bundled
 sample --clamp "0:the king" --clamp "20: and " -n 2 >clamped
 point "clamps" [ "$(grep -cE '^the king.{12} and ' clamped)" -eq 2 ]
 "$PSIVIEW" sample "$demo" --steps 3 --raw --format jsonl >raw.1

@@ -324,14 +324,14 @@ test_gpt2(void)
 int
 main(void)
 {
-	const char *golden = getenv("PSIVIEW_GOLDEN"), *data = getenv("PSIVIEW_DATADIR");
+	const char *golden = getenv("PSIVIEW_GOLDEN"), *src = getenv("SRCDIR");
 	char path[4096];
 
 	if (!mkdtemp(scratch))
 		return 99;
 	test_gpt2();
-	if (data) {
-		snprintf(path, sizeof path, "%s/unet-duo.safetensors", data);
+	if (src) {
+		snprintf(path, sizeof path, "%s/data/unet-duo.safetensors", src);
 		vary_file(path);
 	}
 	if (golden)

@@ -206,10 +206,10 @@ test_slow(const char *program, const char *model, int sig)
 int
 main(void)
 {
-	const char *program = getenv("PSIVIEW"), *data = getenv("PSIVIEW_DATADIR");
+	const char *program = getenv("PSIVIEW"), *src = getenv("SRCDIR");
 	char model[4096];
 
-	snprintf(model, sizeof model, "%s/unet-duo.safetensors", data ? data : "data");
+	snprintf(model, sizeof model, "%s/data/unet-duo.safetensors", src ? src : ".");
 	if (!sixel_built() || !program || access(model, R_OK) != 0) {
 		printf("1..0 # SKIP no sixel, or no picture model\n");
 		return 0;

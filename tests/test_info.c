@@ -389,7 +389,7 @@ main(void)
 
 	snprintf(src, sizeof src, "%s", s ? s : ".");
 	snprintf(small, sizeof small, "%s/tests/golden/ckpt/values-plain.ckpt", src);
-	snprintf(demo, sizeof demo, "%s/data/duo-text8.safetensors", src);
+	snprintf(demo, sizeof demo, "%s/tests/golden/demo/duo-text8.safetensors", src);
 	if (!CHECK(mkdtemp(dir) != NULL, "a folder"))
 		return check_done();
 	check_info();
