@@ -33,7 +33,8 @@ resume()
 # start ARGS...: a tiny run in the background, $pid.
 start()
 {
-	"$PSIVIEW" train -t 2 -q "${tiny[@]}" "$@" </dev/null 2>said.err &
+	# A suite run by nohup ignores SIGHUP, and what it starts would too.
+	env --default-signal=HUP "$PSIVIEW" train -t 2 -q "${tiny[@]}" "$@" </dev/null 2>said.err &
 	pid=$!
 }
 
