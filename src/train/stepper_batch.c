@@ -404,13 +404,13 @@ static void
 latent_sums(struct stepper *s, struct batch *b, int i)
 {
 	size_t L = (size_t)s->info.L, k = (size_t)s->cur.k, first = s->anchored;
-	const float *w = b->w + (size_t)i * L * k;
 	double sum = 0;
 
 	mark_rows(s, b, i);
 	b->kept[i] = b->kind == BATCH_SIMPLE ? 1 : NAN;
 	if (b->kind != BATCH_EFFICIENT)
 		return;
+	const float *w = b->w + (size_t)i * L * k;
 	for (size_t j = first * k; j < L * k; j++)
 		sum += (double)w[j];
 	b->kept[i] = sum / (double)(L - first);
