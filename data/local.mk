@@ -1,4 +1,5 @@
-dist_pkgdata_DATA += data/shakespeare-duo.safetensors data/sudoku6-duo.safetensors \
+dist_pkgdata_DATA += data/shakespeare-duo.safetensors data/shakespeare-mdlm.safetensors \
+	data/sudoku6-duo.safetensors \
 	data/sudoku6-mdlm.safetensors data/unet-duo.safetensors
 EXTRA_DIST += data/README.md
 # The bundled demos, trained again (hours): make demos DEMO_TEXT=tinyshakespeare.txt
@@ -13,4 +14,4 @@ demos: psiview$(EXEEXT)
 			|| exit 1; \
 	done
 EXTRA_DIST += data/recipes/train.sh $(DEMO_RECIPES) data/recipes/sudoku6-duo.log.jsonl data/recipes/sudoku6-mdlm.log.jsonl \
-	data/recipes/shakespeare-duo.log.jsonl
+	data/recipes/shakespeare-duo.log.jsonl data/recipes/shakespeare-mdlm.log.jsonl

@@ -332,14 +332,15 @@ put_shape(json_t *o, const struct config *c)
 static void
 put_training(json_t *o, const struct ckpt *c)
 {
-	double best = meta_number(c, "best");
+	double best = meta_number(c, "best"), step = meta_number(c, "best_step");
 	json_t *job = job_text(c) ? json_loads(job_text(c), 0, NULL) : NULL;
 
 	if (!job)
 		return;
 	json_object_set_new(o, "job", job);
 	json_object_set_new(o, "best", isfinite(best) ? json_real(best) : json_null());
-	put_int(o, "best_step", (long long)meta_number(c, "best_step"), isfinite(best));
+	bool known = isfinite(best) && step >= 0 && step < 1e15;
+	put_int(o, "best_step", known ? (long long)step : 0, known);
 }
 
 static json_t *
