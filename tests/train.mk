@@ -72,7 +72,7 @@ TESTS += tests/test_curves
 
 # make bench: training steps beside PyTorch's.
 EXTRA_PROGRAMS += tests/bench/bench_train
-tests_bench_bench_train_SOURCES = tests/bench/bench_train.c
+tests_bench_bench_train_SOURCES = tests/bench/bench_train.c tests/bench/clock.h
 CLEANFILES += tests/bench/bench_train
 EXTRA_DIST += tests/bench/peer_train.py
 bench: bench-train
@@ -82,7 +82,7 @@ bench-train: tests/bench/bench_train
 
 # make bench: the forms of the Gaussian curriculum beside one another.
 EXTRA_PROGRAMS += tests/bench/bench_curriculum
-tests_bench_bench_curriculum_SOURCES = tests/bench/bench_curriculum.c
+tests_bench_bench_curriculum_SOURCES = tests/bench/bench_curriculum.c tests/bench/clock.h
 CLEANFILES += tests/bench/bench_curriculum
 bench: bench-curriculum
 bench-curriculum: tests/bench/bench_curriculum

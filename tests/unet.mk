@@ -11,7 +11,7 @@ EXTRA_DIST += \
 
 # make bench: the U-Net beside PyTorch's.
 EXTRA_PROGRAMS += tests/bench/bench_unet
-tests_bench_bench_unet_SOURCES = tests/bench/bench_unet.c tests/dit_reference.c tests/dit_reference.h
+tests_bench_bench_unet_SOURCES = tests/bench/bench_unet.c tests/bench/clock.h tests/dit_reference.c tests/dit_reference.h
 CLEANFILES += tests/bench/bench_unet
 EXTRA_DIST += tests/bench/peer_unet.py
 bench: bench-unet
@@ -21,10 +21,11 @@ bench-unet: tests/bench/bench_unet
 
 # make bench: a training step of the U-Net beside PyTorch's.
 EXTRA_PROGRAMS += tests/bench/bench_train_unet
-tests_bench_bench_train_unet_SOURCES = tests/bench/bench_train_unet.c
+tests_bench_bench_train_unet_SOURCES = tests/bench/bench_train_unet.c tests/bench/clock.h
 CLEANFILES += tests/bench/bench_train_unet
 EXTRA_DIST += tests/bench/peer_train_unet.py
 bench: bench-train-unet
 bench-train-unet: tests/bench/bench_train_unet
 	bash $(srcdir)/tests/bench/run.sh tests/bench/bench_train_unet $(srcdir)/tests/bench/peer_train_unet.py
 .PHONY: bench-train-unet
+EXTRA_DIST += tests/bench/clock.h

@@ -27,27 +27,6 @@ back_group_shared(const struct exec *x, const struct net_op *op)
 	return 4 * (size_t)x->n * (size_t)op->dim[GROUP_N];
 }
 
-/* Moments of channels c0..c1 (at most SPAN) of in[X] and in[CAT] side by side. */
-static void
-moments(const struct group_back *g, int sample, int c0, int c1, double *mean, double *m2)
-{
-	const struct exec *x = g->x;
-	int first = 0;
-
-	for (int k = 0; k < 2; k++) {
-		int v = g->op->in[k ? IN_CAT : IN_X];
-		if (v < 0)
-			continue;
-		int width = x->net->value[v].width;
-		int a = c0 > first ? c0 : first, b = c1 < first + width ? c1 : first + width;
-		if (a < b)
-			x->kern->image->moments(exec_rows(x, v), b - a,
-						exec_value(x, v) + (size_t)sample * exec_step(x, v) + (a - first),
-						exec_ld(x, v), mean + (a - c0), m2 + (a - c0));
-		first += width;
-	}
-}
-
 /* The group of channels c0.. from its moments.  scale = rstd gamma and shift =
  * beta - mean scale go through both mean and variance. */
 static void
@@ -80,7 +59,7 @@ group_item(void *arg, int item, int worker)
 	(void)worker;
 	for (int c0 = first; c0 < end; c0 += SPAN) {
 		int c1 = end - c0 < SPAN ? end : c0 + SPAN;
-		moments(g, sample, c0, c1, mean, m2);
+		group_moments(g->x, g->op, sample, c0, c1, mean, m2);
 		for (int c = c0; c < c1; c++) {
 			double d = mean[c - c0] - gm, share = 1. / (in_group + 1);
 			gm += d * share;

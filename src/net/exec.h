@@ -102,6 +102,9 @@ enum status op_mu(struct exec *x, const struct net_op *op, struct error *e);
 enum status op_group(struct exec *x, const struct net_op *op, struct error *e);
 enum status op_conv(struct exec *x, const struct net_op *op, struct error *e);
 
+/* GROUP: of channels c0..c1 of in[X] and in[CAT] side by side: means, and sums of squares about them, [c1-c0] each. */
+void group_moments(const struct exec *x, const struct net_op *op, int sample, int c0, int c1, double *mean, double *m2);
+
 /* Scratch floats per worker that an operation needs for `rows` positions. */
 size_t op_linear_scratch(const struct exec *x, const struct net_op *op);
 size_t op_attend_scratch(const struct exec *x, const struct net_op *op);

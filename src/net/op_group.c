@@ -19,15 +19,13 @@ struct group {
 	int size, per_span, spans; /* channels of a group; groups of an item; items per sample */
 };
 
-/* Moments of channels c0..c1 (at most SPAN) of in[X] and in[CAT] side by side. */
-static void
-channels(const struct group *g, int sample, int c0, int c1, double *mean, double *m2)
+void
+group_moments(const struct exec *x, const struct net_op *op, int sample, int c0, int c1, double *mean, double *m2)
 {
-	const struct exec *x = g->x;
 	int first = 0;
 
 	for (int k = 0; k < 2; k++) {
-		int v = g->op->in[k ? IN_CAT : IN_X];
+		int v = op->in[k ? IN_CAT : IN_X];
 		if (v < 0)
 			continue;
 		int width = x->net->value[v].width;
@@ -68,7 +66,7 @@ group_item(void *arg, int item, int worker)
 		end = g->op->dim[GROUP_N];
 	for (int c0 = first; c0 < end; c0 += SPAN) {
 		int c1 = end - c0 < SPAN ? end : c0 + SPAN;
-		channels(g, sample, c0, c1, mean, m2);
+		group_moments(g->x, g->op, sample, c0, c1, mean, m2);
 		for (int c = c0; c < c1; c++) {
 			double d = mean[c - c0] - gm, share = 1. / (in_group + 1);
 			gm += d * share;

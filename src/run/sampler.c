@@ -7,12 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 int
 sampler_rank(enum request_kind kind)
@@ -424,23 +424,6 @@ buffers_init(struct sampler *s)
 	return true;
 }
 
-/* The thread takes no signal: handlers run on the main thread.  But for those
- * of a crash, which must reach the handler that gives the terminal back. */
-static bool
-thread_start(struct sampler *s)
-{
-	static const int crash[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	sigset_t all, old;
-
-	sigfillset(&all);
-	for (size_t i = 0; i < sizeof crash / sizeof *crash; i++)
-		sigdelset(&all, crash[i]);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	bool ok = pthread_create(&s->thread, NULL, sampler_main, s) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ok;
-}
-
 static void
 destroy(struct sampler *s)
 {
@@ -485,7 +468,7 @@ sampler_new(const struct sampler_setup *setup, struct error *e)
 		error_set(e, ST_MEMORY, "out of memory for the sampler");
 	} else if (pipe2(s->fd, O_NONBLOCK | O_CLOEXEC) != 0) {
 		error_set(e, ST_FAIL, "pipe: %s", strerror(errno));
-	} else if (!thread_start(s)) {
+	} else if (!thread_start(&s->thread, sampler_main, s)) {
 		error_set(e, ST_FAIL, "cannot start the sampler thread");
 	} else {
 		return s;

@@ -7,12 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "train/trainer_private.h"
 
 static const char *const phase_names[] = {
@@ -224,22 +224,6 @@ paths(struct trainer *t)
 	return t->out && t->best && t->log_path && t->samples_path;
 }
 
-/* The thread takes no signal but those of a crash (as the sampler's). */
-static bool
-thread_start(struct trainer *t)
-{
-	static const int crash[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	sigset_t all, old;
-
-	sigfillset(&all);
-	for (size_t i = 0; i < sizeof crash / sizeof *crash; i++)
-		sigdelset(&all, crash[i]);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	bool ok = pthread_create(&t->thread, NULL, trainer_main, t) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ok;
-}
-
 /* Everything but the thread. */
 static void
 destroy(struct trainer *t)
@@ -291,7 +275,7 @@ trainer_new(const struct trainer_setup *setup, struct trainer **out, struct erro
 		st = error_set(e, ST_MEMORY, "out of memory for the trainer");
 	else if (pipe2(t->fd, O_NONBLOCK | O_CLOEXEC) != 0)
 		st = error_set(e, ST_FAIL, "pipe: %s", strerror(errno));
-	else if (!thread_start(t))
+	else if (!thread_start(&t->thread, trainer_main, t))
 		st = error_set(e, ST_FAIL, "cannot start the trainer thread");
 	if (st != ST_OK) {
 		destroy(t);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "train/stepper.h"
 
 enum { LENGTH = 128, BATCH = 8, ROUNDS = 2, FIRST_CHARACTER = 0x100 };
@@ -23,25 +24,6 @@ enum { LENGTH = 128, BATCH = 8, ROUNDS = 2, FIRST_CHARACTER = 0x100 };
 struct figures {
 	double step, cpu, memory, loss; /* s, s, MB, nats per token */
 };
-
-static double
-now(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* The most memory held so far. */
-static double
-resident_mb(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (double)u.ru_maxrss / 1024;
-}
 
 static void
 put_character(FILE *f, unsigned c)

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "clock.h"
 #include "base/mem.h"
 #include "models/describe.h"
 #include "net/learn.h"
@@ -41,25 +42,6 @@ struct job {
 	float *logit;
 	double *square; /* per item */
 };
-
-static double
-now(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* The most memory held so far. */
-static double
-resident_mb(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (double)u.ru_maxrss / 1024;
-}
 
 static void
 loss_item(void *arg, int item, int worker)

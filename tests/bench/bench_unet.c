@@ -13,29 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "../dit_reference.h"
 #include "ckpt/safetensors.h"
 #include "models/describe.h"
 #include "net/netmodel.h"
-
-static double
-now(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* The most memory held so far. */
-static double
-resident_mb(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (double)u.ru_maxrss / 1024;
-}
 
 /* Random weights in a file, as they are in use; in a process of its own, so
  * that making them does not count. */
