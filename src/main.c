@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@
 #include "ui/app.h"
 #include "ui/term.h"
 
-static volatile sig_atomic_t interrupted;   /* the signal that asked to stop */
+static atomic_int interrupted;  /* the signal that asked to stop */
 
 /* ---- messages ---- */
 

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,7 @@ struct fake {
 	struct model m;          /* first */
 	float wrong;             /* log odds of another digit in the last cell */
 	int fail;                /* calls until one fails; negative: never */
-	volatile sig_atomic_t *stop;
+	atomic_int *stop;
 	int stop_at;             /* calls until stop is set */
 };
 
@@ -239,7 +240,7 @@ test_cut(void)
 	struct made x;
 	struct sweep s;
 	struct error e = { .code = ST_OK };
-	volatile sig_atomic_t stop = 0;
+	atomic_int stop = 0;
 
 	make(&x, &f, "kappa=1,.5", 3, 1);
 	f.fail = 4 * 7 + 3; /* seven calls a run */

@@ -22,7 +22,7 @@ struct sample_setup {
 	struct sink *sink;               /* borrowed; NULL: text or JSON lines go to out */
 	void (*progress)(void *arg, const struct walk_progress *p);   /* a few times a second; NULL: nobody looks */
 	void *arg;
-	const volatile sig_atomic_t *stop;   /* set by a signal: ends with ST_CANCELLED; NULL: never */
+	const atomic_int *stop;   /* set by a signal: ends with ST_CANCELLED; NULL: never */
 };
 
 struct sample_summary { int samples; double entropy, seconds; long nfe, rows; };

@@ -48,7 +48,7 @@ struct sweep_setup {
 	int bound;                       /* 0: no bound */
 	void (*progress)(void *arg, const struct sweep_progress *p);    /* NULL: nobody looks */
 	void *arg;
-	const volatile sig_atomic_t *stop;      /* NULL: never */
+	const atomic_int *stop;      /* NULL: never */
 };
 
 struct sweep {

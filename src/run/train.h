@@ -6,7 +6,7 @@
 #ifndef PSI_RUN_TRAIN_H
 #define PSI_RUN_TRAIN_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "run/settings.h"
@@ -17,7 +17,7 @@ struct train_io {
 	FILE *say;                           /* progress; NULL: none */
 	FILE *warn;                          /* what fails while the run goes on; NULL: nowhere */
 	const struct reduce *reduce;         /* processes that train together; NULL: alone */
-	const volatile sig_atomic_t *stop;   /* set by a signal: stop and save */
+	const atomic_int *stop;   /* set by a signal: stop and save */
 };
 
 /* The run that the command line describes, to its end.  ST_CANCELLED: stopped

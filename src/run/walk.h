@@ -7,7 +7,7 @@
 #ifndef PSI_RUN_WALK_H
 #define PSI_RUN_WALK_H
 
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "run/open.h"
 #include "run/sampler.h"
@@ -42,7 +42,7 @@ struct walk {
 	void *arg;
 	void (*progress)(void *arg, const struct walk_progress *p);     /* a few times a second; NULL: nobody looks */
 	void *progress_arg;
-	const volatile sig_atomic_t *stop;   /* set by a signal: ends with ST_CANCELLED; NULL: never */
+	const atomic_int *stop;   /* set by a signal: ends with ST_CANCELLED; NULL: never */
 };
 
 /* Draw all samples and hand them to `take`, in order; its error ends the walk. */

@@ -142,7 +142,7 @@ write_rows(struct parts *p, const struct sweep *result, enum status st, struct e
 
 enum status
 wire_sweep(const struct settings *s, void (*progress)(void *arg, const struct sweep_progress *p), void *arg,
-	const volatile sig_atomic_t *stop, char **table, struct error *e)
+	const atomic_int *stop, char **table, struct error *e)
 {
 	struct sweep_setup setup = { .seeds = (int)settings_int(s, OPT_SEEDS, 4),
 		.count = (int)settings_int(s, OPT_COUNT_N, 16), .batch = (int)settings_int(s, OPT_BATCH, 0),

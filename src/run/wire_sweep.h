@@ -5,7 +5,7 @@
 #ifndef PSI_RUN_WIRE_SWEEP_H
 #define PSI_RUN_WIRE_SWEEP_H
 
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "run/settings.h"
 #include "run/sweep.h"
@@ -14,6 +14,6 @@
  * nothing.  However it ends, what was done is written: after Ctrl-C
  * (ST_CANCELLED), after an error. */
 enum status wire_sweep(const struct settings *s, void (*progress)(void *arg, const struct sweep_progress *p), void *arg,
-	const volatile sig_atomic_t *stop, char **table, struct error *e);
+	const atomic_int *stop, char **table, struct error *e);
 
 #endif
