@@ -493,6 +493,23 @@ test_full(void)
 	state_free(s);
 }
 
+/* More than there may be is refused, not asked of the system. */
+static void
+test_room(void)
+{
+	struct job j = small("sudoku", "duo_base");
+	struct train_state *s;
+	struct source *src;
+
+	if (!CHECK(source_open(&j, NULL, &src, &e) == ST_OK, "opens"))
+		return;
+	j.memory = 100000;
+	CHECK(state_new(&j, &s, &e) == ST_MEMORY && !s && strstr(e.msg, "0.1 MB"), "too little memory: %s", e.msg);
+	j.memory = 1000000;
+	CHECK(state_new(&j, &s, &e) == ST_OK && 5 * state_bytes(s) / 4 > 100000, "enough of it");
+	end(src, s);
+}
+
 int
 main(void)
 {
@@ -505,6 +522,7 @@ main(void)
 	test_begin();
 	test_damage();
 	test_full();
+	test_room();
 	scratch_end();
 	return check_done();
 }

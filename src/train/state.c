@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "ckpt/ckpt.h"
@@ -37,6 +38,27 @@ state_bytes(const struct train_state *s)
 	return (4 + (s->teacher != NULL)) * (uint64_t)s->flat.floats * sizeof *s->param;
 }
 
+uint64_t
+state_allowance(const struct job *j)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	if (j->memory > 0)
+		return j->memory;
+	return pages > 0 && size > 0 ? (uint64_t)pages / 4 * 3 * (uint64_t)size : UINT64_MAX;
+}
+
+/* A system that lends more memory than it has says no only by ending the program: so it is not asked. */
+static enum status
+check_room(const struct job *j, const struct flat *f, struct error *e)
+{
+	double arrays = j->goal == JOB_DISTILL ? 6 : 5, bytes = arrays * (double)f->floats * sizeof(float);
+	double room = (double)state_allowance(j);
+
+	return bytes <= room ? ST_OK : error_set(e, ST_MEMORY, "weights, moments and gradients take %.3g MB, more than "
+		"the %.3g MB there are", bytes / 1e6, room / 1e6);
+}
+
 /* The network of a job with room for everything, all zeros. */
 static enum status
 empty(const struct job *j, struct train_state **out, struct error *e)
@@ -51,6 +73,8 @@ empty(const struct job *j, struct train_state **out, struct error *e)
 	enum status st = model_describe(&j->net, &s->net, e);
 	if (st == ST_OK)
 		st = flat_make(s->net, &s->flat, e);
+	if (st == ST_OK)
+		st = check_room(j, &s->flat, e);
 	if (st == ST_OK) {
 		s->param = flat_new(&s->flat);
 		s->m = flat_new(&s->flat);

@@ -25,10 +25,14 @@ struct train_state {
 	int64_t best_step;
 };
 
+/* Bytes that the trainer may take: as the job says, else three quarters of the machine. */
+uint64_t state_allowance(const struct job *j);
+
 /* The network of the (completed) job with initial weights, or those of the
  * checkpoint that it begins from (init, for distillation the teacher): its
  * average where it has one; with init_state its weights, average, moments and
- * step. */
+ * step.  ST_MEMORY, before any of it is taken, if weights, moments, average and
+ * gradient alone are more than the allowance. */
 enum status state_new(const struct job *j, struct train_state **out, struct error *e);
 void state_free(struct train_state *s);
 uint64_t state_bytes(const struct train_state *s);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "train/stepper_private.h"
@@ -42,17 +41,6 @@ bytes_at(const struct stepper *s, int micro, uint64_t *bytes, struct error *e)
 	return st;
 }
 
-/* What the trainer may take: as the user says, else three quarters of the machine. */
-static uint64_t
-allowance(const struct job *j)
-{
-	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-
-	if (j->memory > 0)
-		return j->memory;
-	return pages > 0 && size > 0 ? (uint64_t)pages / 4 * 3 * (uint64_t)size : UINT64_MAX;
-}
-
 /* As many samples at once as fit and are of use; the passes of a step about
  * alike. */
 static enum status
@@ -62,7 +50,7 @@ plan(struct stepper *s, struct error *e)
 	int share = (s->job->batch + s->reduce->size - 1) / s->reduce->size;
 	int rows = s->info.side > 0 ? s->info.side * s->info.side : s->info.L;
 	int most = ROWS_AT_ONCE / rows > 1 ? ROWS_AT_ONCE / rows : 1;
-	uint64_t room = allowance(s->job);
+	uint64_t room = state_allowance(s->job);
 	enum status st;
 
 	p->micro = share < most ? share : most;
