@@ -109,6 +109,9 @@ point "step 20" [ "$(step_of straight.safetensors)" = 20 ]
 point "the best average is there" opens straight.best.safetensors
 point "the log has a line of JSON for every step" \
 	[ "$(grep -cE '^\{.*"step": ?[0-9]+.*"loss": ?[0-9.]+.*\}$' straight.log.jsonl)" -ge 20 ]
+train --steps 7 --log-every 0 --valid-samples 0 --valid-every 2 bare.safetensors 2>out
+point "no validations, and one line of the log: it is saved all the same" \
+	[ "$(step_of bare.safetensors) $(grep -cE '"(valid|step)",' bare.log.jsonl)" = "7 1" ]
 timeout "$limit" "$PSIVIEW" train "${tiny[@]}" --steps 5 loud.safetensors >said.out 2>said.err
 point "without a terminal: lines for beginning and end" \
 	[ "$(sed -n '1s/^Sudoku 4 x 4, duo_base: .* parameters; .* of memory$/begin/p;

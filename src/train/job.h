@@ -65,7 +65,7 @@ struct job {
 
 	/* what does not change the numbers of the weights */
 	int64_t save_every, valid_every, log_every;      /* steps; 0: only at the end */
-	int valid_samples;               /* held-out samples of a validation */
+	int valid_samples;               /* held-out samples of a validation; 0: none is made */
 	int show_samples, show_steps;    /* samples drawn at every checkpoint, with so many sampler steps */
 	size_t memory;                   /* bytes the trainer may take; 0: no limit but the machine's */
 

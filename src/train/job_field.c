@@ -97,7 +97,7 @@ static const struct setting list[] = {
 	LONG("save-every", save_every, 0, MANY, true, "steps between checkpoints; 0: only at the end"),
 	LONG("valid-every", valid_every, 0, MANY, false, "steps between validations; 0: only at the end"),
 	LONG("log-every", log_every, 0, MANY, false, "steps between lines of the log; 0: only at the end"),
-	INT("valid-samples", valid_samples, 0, 1 << 24, false, "held-out samples of a validation"),
+	INT("valid-samples", valid_samples, 0, 1 << 24, false, "held-out samples of a validation; 0: none is made"),
 	INT("show-samples", show_samples, 0, 4096, false, "samples drawn at every checkpoint"),
 	INT("show-steps", show_steps, 1, 1 << 20, false, "sampler steps of those"),
 	{ { "memory", JOB_BYTES, NULL, 0, 1e18, false, "most that the trainer may take; 0: no limit" },

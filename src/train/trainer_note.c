@@ -179,7 +179,8 @@ note_step(struct trainer *t, const struct step_numbers *n)
 	s->seconds += n->seconds;
 	s->tokens += n->tokens;
 	t->seconds += n->seconds;
-	if (!t->log || (n->step % (t->job.log_every > 0 ? t->job.log_every : 1) != 0 && n->step < t->job.adam.steps))
+	bool due = t->job.log_every > 0 && n->step % t->job.log_every == 0;
+	if (!t->log || (!due && n->step < t->job.adam.steps))
 		return;
 	json_t *o = line_new(t, "step");
 	put_real(o, "loss", s->loss / (double)s->n);

@@ -139,6 +139,8 @@ validate(struct trainer *t, struct error *e)
 {
 	struct bound_numbers b;
 
+	if (t->job.valid_samples < 1)
+		return ST_OK;
 	trainer_phase(t, TRAINER_VALIDATING);
 	enum status st = stepper_valid(t->stepper, false, &b, cancel_of(t), e);
 	if (st != ST_OK)
