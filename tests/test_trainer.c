@@ -222,6 +222,22 @@ check_resume(void)
 		lines_with("five.log.jsonl", "\"event\":\"save\"") == 4, "nothing to do: nothing is written");
 }
 
+/* Half of the steps with the curriculum; then more steps, without it. */
+static void
+check_longer(void)
+{
+	struct job j = run_job(6);
+
+	j.cur.end = -1;
+	bool ok = see_out(start(&j, "long.safetensors", 1, (struct trainer_setup){ 0 })) == TRAINER_DONE &&
+		  see_out(start(&j, "long.safetensors", 1, (struct trainer_setup){ .resume = true, .steps = 10 })) ==
+		  TRAINER_DONE &&
+		  see_out(start(&j, "long.safetensors", 1, (struct trainer_setup){ .resume = true, .steps = 30 })) ==
+		  TRAINER_DONE;
+	CHECK(ok && lines_with("long.log.jsonl", "\"event\":\"step\"") == 30 &&
+		lines_with("long.log.jsonl", "\"gamma\":") == 3, "a curriculum that is over stays so");
+}
+
 /* Stopped wherever it was, again and again. */
 static void
 check_stops(void)
@@ -525,6 +541,7 @@ main(void)
 		return check_done();
 	check_run();
 	check_resume();
+	check_longer();
 	check_stops();
 	check_hold();
 	check_failing_save();

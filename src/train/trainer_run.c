@@ -28,6 +28,17 @@ cancel_of(struct trainer *t)
 
 /* ---- opening ---- */
 
+/* Of a run that has done some.  A curriculum for half of them that is over by now does not come back. */
+static void
+more_steps(struct job *j, int64_t done, int64_t steps)
+{
+	int64_t half = j->adam.steps / 2;
+
+	if (j->curriculum != JOB_PLAIN && j->cur.end < 0 && done > half)
+		j->cur.end = half;
+	j->adam.steps = steps;
+}
+
 /* The job of a checkpoint, as far as this setup changes it. */
 static enum status
 resume_job(struct trainer *t, struct error *e)
@@ -41,7 +52,7 @@ resume_job(struct trainer *t, struct error *e)
 	if (t->data)
 		strcpy(t->job.path, t->data);
 	if (t->setup.steps > 0)
-		t->job.adam.steps = t->setup.steps;
+		more_steps(&t->job, t->state->step, t->setup.steps);
 	return ST_OK;
 }
 
