@@ -157,6 +157,9 @@ check_refusals(void)
 	a.ema = 1;
 	CHECK(adam_check(&a, &e) == ST_USAGE, "an average that never moves");
 	a = adam_usual();
+	a.eps = 1e-60;
+	CHECK(adam_check(&a, &e) == ST_USAGE && strstr(e.msg, "eps"), "an eps that is 0 as a float");
+	a = adam_usual();
 	a.schedule = ADAM_COSINE;
 	CHECK(adam_check(&a, &e) == ST_USAGE && strstr(e.msg, "2500"), "a cosine without an end");
 }

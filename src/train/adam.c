@@ -17,7 +17,7 @@ adam_check(const struct adam *a, struct error *e)
 {
 	if (!(a->lr > 0 && a->lr <= 1))
 		return error_set(e, ST_USAGE, "the learning rate must be above 0 and at most 1, not %g", a->lr);
-	if (!(a->beta1 >= 0 && a->beta1 < 1 && a->beta2 >= 0 && a->beta2 < 1 && a->eps > 0))
+	if (!(a->beta1 >= 0 && a->beta1 < 1 && a->beta2 >= 0 && a->beta2 < 1 && (float)a->eps > 0))
 		return error_set(e, ST_USAGE, "AdamW with beta %g and %g, eps %g has no meaning", a->beta1, a->beta2,
 		    a->eps);
 	if (!(a->weight_decay >= 0 && a->weight_decay * a->lr < 1))

@@ -247,8 +247,8 @@ read_fields(const json_t *o, struct job *j, struct error *e)
 	size_t known = v != NULL;
 	char buf[40];
 
-	if (v && !json_is_string(v))
-		return error_set(e, ST_CKPT, "preset is not a text");
+	if (v && (!json_is_string(v) || json_string_length(v) >= sizeof j->preset))
+		return error_set(e, ST_CKPT, "preset is not a short text");
 	snprintf(j->preset, sizeof j->preset, "%s", v ? json_string_value(v) : "");
 	for (int i = 0; i < job_field_count(); i++) {
 		const char *name = job_field(i)->name, *text;
