@@ -17,6 +17,7 @@
 #include "run/open.h"
 #include "run/picture.h"
 #include "run/probe.h"
+#include "run/progress.h"
 #include "run/sample.h"
 #include "run/settings.h"
 #include "run/sweep.h"
@@ -140,15 +141,12 @@ static void
 show_progress(void *arg, const struct walk_progress *p)
 {
 	char line[120], eta[32] = "";
-	int *width = arg;
 
 	if (p->eta >= 0)
 		snprintf(eta, sizeof eta, "  %d:%02d left", (int)p->eta / 60, (int)p->eta % 60);
-	int n = snprintf(line, sizeof line, "sample %d-%d of %d  step %d/%d%s", p->first + 1, p->first + p->samples,
+	snprintf(line, sizeof line, "sample %d-%d of %d  step %d/%d%s", p->first + 1, p->first + p->samples,
 		p->total, p->step, p->steps, eta);
-	fprintf(stderr, "\r%s%*s", line, *width > n ? *width - n : 0, "");
-	fflush(stderr);
-	*width = n;
+	progress_line(stderr, line, arg);
 }
 
 static void
@@ -156,7 +154,7 @@ show_summary(const struct sample_summary *s, int width)
 {
 	double n = s->samples > 0 ? s->samples : 1;
 
-	fprintf(stderr, "\r%*s\r", width, "");
+	progress_clear(stderr, &width);
 	if (s->samples > 0)
 		fprintf(stderr, "%d sample%s in %.1f s: entropy %.2f, %.1f network calls, %.0f head rows each\n",
 			s->samples, s->samples == 1 ? "" : "s", s->seconds, s->entropy, (double)s->nfe / n,
@@ -226,16 +224,13 @@ static void
 show_sweep(void *arg, const struct sweep_progress *p)
 {
 	char line[120], eta[32] = "";
-	int *width = arg;
 
 	if (p->eta >= 0)
 		snprintf(eta, sizeof eta, "  %d:%02d left", (int)p->eta / 60, (int)p->eta % 60);
-	int n = snprintf(line, sizeof line, "run %d of %d  cell %d seed %d  sample %d-%d of %d  step %d/%d%s",
+	snprintf(line, sizeof line, "run %d of %d  cell %d seed %d  sample %d-%d of %d  step %d/%d%s",
 		p->run + 1, p->runs, p->cell + 1, p->seed + 1, p->walk.first + 1, p->walk.first + p->walk.samples,
 		p->walk.total, p->walk.step, p->walk.steps, eta);
-	fprintf(stderr, "\r%s%*s", line, *width > n ? *width - n : 0, "");
-	fflush(stderr);
-	*width = n;
+	progress_line(stderr, line, arg);
 }
 
 static int
@@ -249,7 +244,7 @@ run_sweep(const struct settings *s)
 	catch_signals();
 	enum status st = wire_sweep(s, tty ? show_sweep : NULL, &width, &interrupted, &table, &e);
 	if (tty)
-		fprintf(stderr, "\r%*s\r", width, "");
+		progress_clear(stderr, &width);
 	/* after an error too: what was done until then */
 	if (table && print_page(table) != 0 && st == ST_OK)
 		return ST_FAIL;

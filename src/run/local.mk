@@ -29,6 +29,8 @@ libpsiview_a_SOURCES += \
 	src/run/probe.h \
 	src/run/probe_in.c \
 	src/run/probe_in.h \
+	src/run/progress.c \
+	src/run/progress.h \
 	src/run/rules.c \
 	src/run/rules.h \
 	src/run/sample.c \

@@ -6,13 +6,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "ckpt/safetensors.h"
+#include "run/progress.h"
 #include "train/parallel.h"
 
 #define POLL_MS 100                  /* a signal and the progress line wait at most so long */
@@ -151,27 +151,10 @@ prepare(const struct settings *s, struct trainer_setup *t, struct error *e)
 
 /* ---- telling ---- */
 
-/* Columns of the terminal, less the one where the cursor waits. */
-static int
-columns(FILE *f)
-{
-	struct winsize w;
-
-	return ioctl(fileno(f), TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1 : 200;
-}
-
-static void
-clear_line(struct teller *t)
-{
-	if (t->width > 0)
-		fprintf(t->io->say, "\r%*s\r", t->width, "");
-	t->width = 0;
-}
-
 static void
 tell_line(struct teller *t, const char *line)
 {
-	clear_line(t);
+	progress_clear(t->io->say, &t->width);
 	fprintf(t->io->say, "%s\n", line);
 	fflush(t->io->say);
 }
@@ -186,11 +169,7 @@ tell_progress(struct teller *t, const struct trainer_progress *p)
 		if (now_s() - t->told < DRAW_S)
 			return;
 		t->told = now_s();
-		int n = (int)strlen(line), max = columns(t->io->say);
-		n = n < max ? n : max;
-		fprintf(t->io->say, "\r%.*s%*s", n, line, t->width > n ? t->width - n : 0, "");
-		fflush(t->io->say);
-		t->width = n;
+		progress_line(t->io->say, line, &t->width);
 	} else if (p->bound_step != t->bound_step || now_s() - t->told >= LINE_S) {
 		tell_line(t, line);
 		t->told = now_s();
@@ -206,7 +185,7 @@ tell_trouble(struct teller *t, const struct trainer_progress *p)
 		return;
 	snprintf(t->error, sizeof t->error, "%s", p->error.msg);
 	if (t->io->say)
-		clear_line(t);
+		progress_clear(t->io->say, &t->width);
 	fprintf(t->io->warn, "psiview: warning: %s\n", p->error.msg);
 	fflush(t->io->warn);
 }
@@ -273,7 +252,7 @@ train(const struct trainer_setup *setup, const struct train_io *io, struct error
 		return st;
 	follow(t, &teller, &p);
 	if (io->say)
-		clear_line(&teller);
+		progress_clear(io->say, &teller.width);
 	trainer_free(t);
 	if (p.phase == TRAINER_FAILED) {
 		if (e)
