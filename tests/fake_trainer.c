@@ -60,7 +60,8 @@ trainer_new(const struct trainer_setup *s, struct trainer **out, struct error *e
 	t->now.phase = TRAINER_OPENING;
 	t->now.bound_step = t->now.saved_step = t->now.best_step = -1;
 	t->now.eta = -1;
-	t->now.last.step = s->resume ? 400 : 0;
+	t->now.last = (struct step_numbers){ .step = s->resume ? 400 : 0, .loss = NAN, .grad_norm = NAN, .lr = NAN,
+		.gamma = NAN };
 	fake_trainer.paused = s->paused;
 	last = *out = t;
 	event(t);

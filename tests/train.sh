@@ -140,13 +140,21 @@ point "which are others" differ ema.safetensors raw.safetensors
 "$PSIVIEW" sample straight.safetensors -n 2 --steps 4 >of.straight && "$PSIVIEW" sample ema.safetensors -n 2 --steps 4 >of.ema
 point "the export gives the same tokens" cmp of.straight of.ema
 "$PSIVIEW" eval straight.safetensors -n 8 </dev/null >said.out
-point "it can be evaluated" grep -q '^bound *[0-9.]* ' said.out
+point "it can be evaluated" grep -q '^bound *[0-9.]* +- [0-9.]* nats' said.out
+"$PSIVIEW" eval straight.safetensors -n 1 </dev/null >said.out
+point "by one sample too, which tells no error" grep -q '^bound *[0-9.]* nats.*no error' said.out
 
 # --- going on ---
 train --steps 10 --valid-every 10 parts.safetensors && resume --steps 20 parts.safetensors
 point "10 steps and 10 more are 20 steps, bit for bit" cmp straight.safetensors parts.safetensors
 resume parts.safetensors
 point "a run that is done can be resumed" [ $? -eq 0 ]
+"$PSIVIEW" train -t 2 --resume parts.safetensors </dev/null 2>said.err
+point "and there is nothing to do" grep -q 'nothing to do: parts.safetensors is at step 20 already' said.err
+cp parts.safetensors more.safetensors
+"$PSIVIEW" train -t 2 --resume --steps 25 more.safetensors </dev/null 2>said.err
+! grep -q 'loss 0\.0000' said.err
+point "no loss is told before there is one" [ $? -eq 0 ]
 train --steps 20 --valid-every 10 -t 1 one.safetensors
 point "one thread or two: the same bits" same straight.safetensors one.safetensors
 train --steps 20 --seed 2 seed.safetensors

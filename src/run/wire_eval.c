@@ -38,9 +38,13 @@ bound_json(const struct likelihood *b, const char *model)
 static char *
 bound_text(const struct likelihood *b, const char *what)
 {
+	char error[80] = "nats per token (NELBO; one sample tells no error)";
+
+	if (isfinite(b->error))
+		snprintf(error, sizeof error, "+- %.4f nats per token (NELBO, one standard error)", b->error);
 	return mem_printf("samples      %d %s\n"
-	                  "bound        %.4f +- %.4f nats per token (NELBO, one standard error)\n"
-	                  "             %.4f bits per token, perplexity %.4g\n", b->samples, what, b->mean, b->error,
+	                  "bound        %.4f %s\n"
+	                  "             %.4f bits per token, perplexity %.4g\n", b->samples, what, b->mean, error,
 	                  b->mean / M_LN2, exp(b->mean));
 }
 

@@ -61,7 +61,7 @@ struct trainer_progress {
 	struct job job;                  /* completed */
 	struct source_info source;
 	struct stepper_plan plan;
-	struct step_numbers last;
+	struct step_numbers last;        /* before the first step of this run only .step, else NAN */
 	struct bound_numbers bound;      /* of bound_step */
 	int64_t bound_step, saved_step;  /* -1: none yet */
 	double best; int64_t best_step;

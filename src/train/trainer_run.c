@@ -114,7 +114,8 @@ begin(struct trainer *t, struct error *e)
 		t->shown.parameters = net_parameters(t->state->net);
 		t->shown.best = t->state->best;
 		t->shown.best_step = t->state->best_step;
-		t->shown.last.step = t->state->step;
+		t->shown.last = (struct step_numbers){ .step = t->state->step, .loss = NAN, .grad_norm = NAN, .lr = NAN,
+			.gamma = NAN };
 		t->shown.saved_step = t->setup.resume ? t->state->step : -1;
 	}
 	pthread_mutex_unlock(&t->lock);
