@@ -379,6 +379,34 @@ test_open(void)
 	CHECK(fake_trainer.open_copies == 0, "everything is given back at the end");
 }
 
+/* A classifier makes no samples, and is no model to open. */
+static void
+test_classifier(void)
+{
+	struct bench b;
+	char *text;
+
+	bench_open(&b, false, NULL);
+	command(&b, "train preset cifar10-small");
+	command(&b, "train set goal classifier");
+	command(&b, "train set data pictures");
+	command(&b, "train out none/class.safetensors");
+	CHECK(command(&b, "train start"), "a classifier starts: %s", b.app->message);
+	fake_trainer.model = &learned.model;
+	fake_trainer_open();
+	fake_trainer_steps(30);
+	news(&b);
+	CHECK(!command(&b, "train open") && strstr(b.app->message, "--classifier class.safetensors"),
+	      "it is not opened: %s", b.app->message);
+	*b.app->message = 0;
+	type(&b, "<F5>");
+	text = screen(&b, 80, 24, true, false);
+	CHECK(strstr(text, "a classifier guides others") && strstr(text, "step 30/"), "and shows no samples");
+	CHECK(!strstr(text, "draws nothing"), "the refusal does not stay");
+	free(text);
+	bench_close(&b);
+}
+
 static void
 test_leave(void)
 {
@@ -489,6 +517,7 @@ main(void)
 	test_form();
 	test_run();
 	test_open();
+	test_classifier();
 	test_leave();
 	test_lost();
 	return check_done();

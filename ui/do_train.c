@@ -106,6 +106,9 @@ do_open(struct app *a, const char *args, struct error *e)
 	(void)args;
 	if (!t->t || t->now.phase == TRAINER_FAILED || t->now.phase == TRAINER_OPENING)
 		return error_set(e, ST_USAGE, "there are no weights to open yet");
+	if (t->now.job.goal == JOB_CLASSIFIER)
+		return error_set(e, ST_USAGE, "a classifier draws nothing itself: it guides (--classifier %s)",
+				 train_base(t->path));
 	t->opening = true;
 	trainer_snapshot_ask(t->t);
 	return ST_OK;

@@ -196,7 +196,8 @@ train_shots_draw(struct app *a, struct canvas *c, struct rect r)
 			 (long long)t->set_step, t->loaded + 1, t->now.n_samples);
 	in = canvas_frame(c, r, t->page == TRAIN_SHOTS ? STYLE_FOCUS : STYLE_BORDER, title);
 	if (t->loaded < 0 || !tok)
-		canvas_put(c, in, 1, 0, STYLE_DIM, "none yet: they are drawn at every checkpoint");
+		canvas_put(c, in, 1, 0, STYLE_DIM, t->now.job.goal == JOB_CLASSIFIER
+			   ? "none: a classifier guides others" : "none yet: they are drawn at every checkpoint");
 	else if (t->now.source.side)
 		draw_pictures(a, c, in);
 	else if (board_make(&l, t->now.source.L, in.w - 2, in.h, &b))

@@ -53,15 +53,19 @@ draw_numbers(const struct app *a, struct canvas *c, struct rect r)
 	struct numbers n = { c, r, 1, 0 };
 	char b[16], b2[16], size[24];
 
-	if (p->last.step > 0)
+	bool stepped = p->last.step > 0 && isfinite(p->last.loss);
+
+	if (stepped)
 		number(&n, "loss", "%s", short_number(p->last.loss, b));
 	if (p->bound_step >= 0 && isfinite(p->bound.accuracy))
 		number(&n, "bound", "%s, %.0f%% right at %lld", short_number(p->bound.nats, b), 100 * p->bound.accuracy,
 		       (long long)p->bound_step);
+	else if (p->bound_step >= 0 && !isfinite(p->bound.error)) /* one held-out sample tells none */
+		number(&n, "bound", "%s at %lld", short_number(p->bound.nats, b), (long long)p->bound_step);
 	else if (p->bound_step >= 0)
-		number(&n, "bound", "%s ± %s at %lld", short_number(p->bound.nats, b), short_number(p->bound.error, b2),
-		       (long long)p->bound_step);
-	if (p->last.step > 0) {
+		number(&n, "bound", "%s %s %s at %lld", short_number(p->bound.nats, b), c->utf8 ? "±" : "+-",
+		       short_number(p->bound.error, b2), (long long)p->bound_step);
+	if (stepped) {
 		number(&n, "lr", "%.3g", p->last.lr);
 		number(&n, "gradient", "%s", short_number(p->last.grad_norm, b));
 	}
@@ -95,7 +99,7 @@ draw_curriculum(const struct app *a, struct canvas *c, struct rect r, int y)
 	char gamma[16], alpha[16], kept[16];
 	int64_t end = j->cur.end >= 0 ? j->cur.end : j->adam.steps / 2;
 
-	if (j->curriculum == JOB_PLAIN || j->goal != JOB_MODEL || p->last.step < 1)
+	if (j->curriculum == JOB_PLAIN || j->goal != JOB_MODEL || p->last.step < 1 || !isfinite(p->last.loss))
 		return false;
 	if (!isfinite(p->last.gamma)) {
 		canvas_printf(c, r, 1, y, STYLE_DIM, "curriculum ended at step %lld", (long long)end);
@@ -135,7 +139,10 @@ draw_bar(const struct app *a, struct canvas *c, struct rect r)
 		canvas_bar(c, r, x, 0, w, STYLE_BAR, part);
 		x += w + 1;
 	}
-	canvas_printf(c, r, x, 0, STYLE_TEXT, "%3.0f%%%s", 100 * part, left);
+	if (*left && x + 4 + (int)strlen(left) > r.w) /* the time says more than the share */
+		canvas_put(c, r, x, 0, STYLE_TEXT, left + 2);
+	else
+		canvas_printf(c, r, x, 0, STYLE_TEXT, "%3.0f%%%s", 100 * part, left);
 }
 
 /* Returns the lines it took. */
