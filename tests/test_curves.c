@@ -266,7 +266,8 @@ check_curve(const struct curve *c, struct pool *pool, int seeds, int steps)
 		printf("\n");
 	}
 	TALLY(t, "%s: training loss, %d seeds, %d steps", c->name, seeds, steps);
-	TALLY(v, "%s: validation, %d seeds, %d steps", c->name, seeds, steps);
+	if (v.n > 0)
+		TALLY(v, "%s: validation, %d seeds, %d steps", c->name, seeds, steps);
 	if (only)
 		check_final(c, last / seeds);
 }
@@ -289,7 +290,8 @@ check_config(const struct table *t, const char *name)
 		return;
 	}
 	curves++;
-	check_curve(&c, pool, only ? SEEDS : 1, only ? c.step[c.n - 1] : SHORT_STEPS);
+	int few = c.step[0] > SHORT_STEPS ? c.step[0] : SHORT_STEPS;
+	check_curve(&c, pool, only ? SEEDS : 1, only ? c.step[c.n - 1] : few);
 }
 
 static void

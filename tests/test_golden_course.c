@@ -135,7 +135,7 @@ run_course(struct golden *g, struct course *c, struct values *k, const char *ker
 {
 	double *loss = get(g, k, "loss"), *norm = get(g, k, "grad_norm"), *lr = get(g, k, "lr"),
 	       *clip = get(g, k, "clip_factor"), *decay = get(g, k, "ema_decay");
-	struct tally_of scalars = { 0 }, sums = { 0 }, final = { 0 };
+	struct tally_of scalars = { 0 }, sums = { 0 }, final = { 0 }, moments = { 0 };
 	struct error e = { 0 };
 	enum status st = ST_OK;
 
@@ -154,10 +154,14 @@ run_course(struct golden *g, struct course *c, struct values *k, const char *ker
 	}
 	compare_final(g, c, "final", c->r.param, 1e-5, &final);
 	compare_final(g, c, "final_ema", c->ema, 1e-5, &final);
+	compare_final(g, c, "adam_m", c->m, 1e-5, &moments);
+	compare_final(g, c, "adam_v", c->v, 1e-5, &moments);
 	CHECK(st == ST_OK, "%s, %s: %d steps %s", short_name(g), kernel, c->steps, e.msg);
 	TALLY(scalars, "%s, %s: loss, norm, rate, clipping, averaging", short_name(g), kernel);
 	TALLY(sums, "%s, %s: sums over every tensor after every step", short_name(g), kernel);
 	TALLY(final, "%s, %s: weights and averages at the end", short_name(g), kernel);
+	if (moments.n > 0)
+		TALLY(moments, "%s, %s: moments at the end", short_name(g), kernel);
 }
 
 static bool

@@ -254,7 +254,7 @@ check_file(struct golden *g)
 {
 	for (int i = 0; i < g->f->n; i++) {
 		const char *name = g->f->tensor[i].name, *end = strstr(name, "grad_logits");
-		if (end && end > name && end[-1] == '.' && (size_t)(end - name) < sizeof g->group) {
+		if (end && (end == name || end[-1] == '.') && (size_t)(end - name) < sizeof g->group) {
 			snprintf(g->group, sizeof g->group, "%.*s", (int)(end - name), name);
 			extreme_group(g);
 			g->group[0] = '\0';
