@@ -96,16 +96,18 @@ draw_causes(struct app *a, struct canvas *c, struct rect r, const struct scale *
 		canvas_char(c, r, x, r.h - 1, STYLE_AXIS, c->utf8 ? 0xb7 : '-');
 }
 
-/* kappa of every step of the line, then of the plan; NAN where unknown. */
+/* kappa of a step of the line, then of the plan; NAN where unknown.  Steps are
+ * asked for in order: *i is where on the line the last one was, at first 1. */
 static double
-kappa_at(const struct app *a, const struct leg *coming, int step)
+kappa_at(const struct app *a, const struct leg *coming, int step, int *i)
 {
 	const struct app_private *p = a->priv;
 	const struct plan_row *row = NULL;
 
-	for (int i = 1; i <= p->at && !row; i++)
-		if (p->line.at[i]->step == step + 1 && p->line.at[i]->leg)
-			row = leg_row(p->line.at[i]->leg, step);
+	while (*i <= p->at && p->line.at[*i]->step < step + 1)
+		++*i;
+	if (*i <= p->at && p->line.at[*i]->step == step + 1 && p->line.at[*i]->leg)
+		row = leg_row(p->line.at[*i]->leg, step);
 	if (!row && coming && step >= coming->first)
 		row = leg_row(coming, step);
 	return row ? row->kappa : NAN;
@@ -126,11 +128,12 @@ draw_kappa(struct app *a, struct canvas *c, struct rect r, const struct scale *s
 {
 	static double value[COLUMNS_MAX];
 	double lo = 1;
+	int at = 1;
 
 	for (int x = 0; x < s->cells; x++)
 		value[x] = NAN;
 	for (int i = 0; i < s->total; i++) {
-		double k = kappa_at(a, coming, i);
+		double k = kappa_at(a, coming, i, &at);
 
 		for (int x = column(s, i + 1); x < column(s, i + 2) && x < s->cells; x++)
 			value[x] = k;
