@@ -379,6 +379,35 @@ test_open(void)
 	CHECK(fake_trainer.open_copies == 0, "everything is given back at the end");
 }
 
+/* What cannot begin leads back to the form, where it can be mended. */
+static void
+test_no_start(void)
+{
+	struct bench b;
+	char *text;
+
+	bench_open(&b, false, NULL);
+	type(&b, "<F5>");
+	command(&b, "train preset text-tiny");
+	command(&b, "train set data nowhere.txt");
+	command(&b, "train out none/run.safetensors");
+	CHECK(command(&b, "train start"), "it starts: %s", b.app->message);
+	fake_trainer_fail("nowhere.txt: No such file or directory");
+	news(&b);
+	text = screen(&b, 80, 24, true, false);
+	CHECK(strstr(text, "a new training") && strstr(text, "training: nowhere.txt: No such"), "the form again: %s",
+	      b.app->message);
+	free(text);
+	command(&b, "train set data corpus.txt");
+	type(&b, "s");
+	fake_trainer_open();
+	fake_trainer_steps(1);
+	news(&b);
+	CHECK(train_live(b.app) && b.app->train->page != TRAIN_SETTINGS, "mended there, s starts: %s",
+	      b.app->message);
+	bench_close(&b);
+}
+
 /* A classifier makes no samples, and is no model to open. */
 static void
 test_classifier(void)
@@ -517,6 +546,7 @@ main(void)
 	test_form();
 	test_run();
 	test_open();
+	test_no_start();
 	test_classifier();
 	test_leave();
 	test_lost();

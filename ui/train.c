@@ -350,6 +350,8 @@ tell(struct app *a)
 	if (n->phase == TRAINER_PAUSED || (t->told == TRAINER_PAUSED && n->phase < TRAINER_PAUSED))
 		app_say(a, false, "training: %s at step %lld", n->phase == TRAINER_PAUSED ? "paused" : "goes on",
 			(long long)n->last.step);
+	if (n->phase == TRAINER_FAILED && n->last.step < 1 && n->saved_step < 0)
+		t->page = TRAIN_SETTINGS; /* it never began: something in the form is wrong */
 	if (n->phase == TRAINER_DONE || n->phase == TRAINER_STOPPED)
 		app_say(a, false, "training: %s at step %lld, saved in %s",
 			n->phase == TRAINER_DONE ? "done" : "stopped", (long long)n->last.step, t->path);
