@@ -270,6 +270,11 @@ resume --data moved --steps $((n + 5)) poem.safetensors
 point "--data: it lies elsewhere now" [ $? -eq 0 ]
 train "${text[@]}" --data moved --steps $((n + 5)) same.safetensors --force
 point "and goes on as if nothing had happened" same poem.safetensors same.safetensors
+echo "did he who made the lamb make thee" >>moved/one.txt
+resume --steps $((n + 6)) poem.safetensors 2>said.err
+point "data that has changed is told" grep -q 'warning: moved: the data has changed' said.err
+resume --steps $((n + 7)) poem.safetensors 2>said.err
+point "once" [ ! -s said.err ]
 head -c 20000 /dev/urandom >noise.bin
 refuse 1 "noise.bin: " train --steps 1 --task text --data noise.bin --length 16 x.safetensors
 mkdir empty

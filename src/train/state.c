@@ -259,12 +259,16 @@ declare_meta(struct st_writer *w, const struct train_state *s, const struct job 
 }
 
 static enum status
-declare_job(struct st_writer *w, const struct job *j, struct error *e)
+declare_job(struct st_writer *w, const struct job *j, const struct source *src, struct error *e)
 {
-	char *json = job_to_json(j), seed[40];
+	char *json = job_to_json(j), seed[40], data[40];
 	enum status st = json ? st_metadata(w, "job", json, e) : error_set(e, ST_MEMORY, "out of memory");
 
 	free(json);
+	if (st == ST_OK && src && source_info(src).train > 0) {
+		snprintf(data, sizeof data, "%zu", source_info(src).train + source_info(src).held);
+		st = st_metadata(w, "data", data, e);
+	}
 	snprintf(seed, sizeof seed, "%llu", (unsigned long long)j->seed);
 	return st == ST_OK ? st_metadata(w, "seed", seed, e) : st;
 }
@@ -303,7 +307,7 @@ state_save(const struct train_state *s, const struct job *j, const struct source
 	enum status st = w ? declare_meta(w, s, j, src, "both", e) : error_set(e, ST_MEMORY, "out of memory");
 
 	if (st == ST_OK)
-		st = declare_job(w, j, e);
+		st = declare_job(w, j, src, e);
 	st = write_all(w, s, part, 4 + (s->teacher != NULL), DT_F32, st, e);
 	return st == ST_OK ? ST_OK : error_prefix(e, path);
 }
@@ -349,6 +353,7 @@ read_state(const struct ckpt *c, struct train_state *s, struct error *e)
 	if (st == ST_OK && s->teacher)
 		st = read_part(s, c->own, "teacher.", "teacher's weights", s->teacher, e);
 	s->step = c->config.step;
+	s->data = st_meta(c->own, "data") ? strtoull(st_meta(c->own, "data"), NULL, 10) : 0;
 	return st == ST_OK ? read_best(s, c->own, e) : st;
 }
 

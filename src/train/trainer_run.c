@@ -98,6 +98,21 @@ share_bound(struct trainer *t, struct error *e)
 	return st;
 }
 
+/* A run goes on with whatever data there is; but who asked for the same run again should know. */
+static void
+compare_data(struct trainer *t)
+{
+	struct source_info d = source_info(t->source);
+	unsigned long long was = t->state->data, is = d.train + d.held;
+	struct error e = { 0 };
+
+	if (!t->setup.resume || !was || was == is || !writes(t))
+		return;
+	error_set(&e, ST_FAIL, "%s: the data has changed (%llu %s, now %llu): not as if the run had never stopped",
+		  t->job.path, was, d.side ? "pictures" : "tokens", is);
+	trainer_trouble(t, &e);
+}
+
 static enum status
 begin(struct trainer *t, struct error *e)
 {
@@ -119,6 +134,8 @@ begin(struct trainer *t, struct error *e)
 		t->shown.saved_step = t->setup.resume ? t->state->step : -1;
 	}
 	pthread_mutex_unlock(&t->lock);
+	if (st == ST_OK)
+		compare_data(t);
 	return st;
 }
 
