@@ -119,7 +119,8 @@ check_time(const struct latent *l, const char *end)
 	if (d.n > 0) {
 		compare_latents(l, gamma, get(g, &k, w), get(g, &k, z), &d);
 		cases++;
-		TALLY(d, "%s: alpha by the operator%s%s, latents", short_name(g), *end ? " at " : "", *end ? end + 1 : "");
+		TALLY(d, "%s: alpha by the operator%s%s, latents", short_name(g), *end ? " at " : "",
+			*end ? end + 1 : "");
 	}
 	values_done(&k);
 }
