@@ -129,6 +129,8 @@ const struct view *app_view(int i);
 const char *app_word(const char *what, int i);
 /* Something asked of the sampler has not been answered yet: scripts and --plain wait for it. */
 bool app_busy(const struct app *a);
+/* Steps come by themselves: of a run, or played. */
+bool app_runs(const struct app *a);
 
 /* Opened by commands; ui/menu.c, ui/prompt.c, ui/view_help.c */
 void menu_open(struct app *a);

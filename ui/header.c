@@ -162,7 +162,7 @@ hints_here(const struct app *a)
 		return train_hints(a);
 	if (v != &view_sample)
 		return hints_view;
-	if (a->playing || (a->priv->stepping && a->priv->steps_left > 1))
+	if (app_runs(a))
 		return hints_running;
 	if (a->focus == FOCUS_KNOBS)
 		return hints_knobs;

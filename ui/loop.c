@@ -21,12 +21,15 @@
 #include "ui/tiles.h"
 
 /* A key draws at once.  So do the first reports soon after it: they are its
- * answer.  Then the screen rests a little: what comes by itself (steps, the
- * clock of a network call) waits for the next key or the end of the rest, so
- * that a key's answer is one change and not several. */
+ * answer; while a run goes on, whose steps come by themselves, the first one
+ * only, and sooner.  Then the screen rests a little: what comes by itself
+ * (steps, the clock of a network call) waits for the next key or the end of
+ * the rest, so that a key's answer is one change and not several. */
 #define FRAME_S (1. / 40)        /* what comes by itself draws no more often */
 #define ANSWER_S .04
 #define ANSWERS 3
+#define RUN_ANSWER_S .015
+#define RUN_ANSWERS 1
 #define REST_S .15
 #define NEWS_S .1                /* the training is looked at no more often */
 #define LATE_S 5.                /* how long a late answer of the terminal may still come */
@@ -47,6 +50,7 @@ struct loop {
 	bool dirty, urgent, all; /* draw; at once; everything */
 	int answers;             /* reports that still count as the answer to a key */
 	double drawn, started, typed;        /* seconds: last frame, start, last byte from the keyboard */
+	double answered;         /* last frame for a key */
 	double news;             /* the training was looked at */
 	int died_of;             /* a signal */
 };
@@ -160,7 +164,7 @@ take_input(struct loop *l, bool waited)
 		if (l->probe.answered)
 			l->input.expecting = false;
 		l->dirty = l->urgent = true;
-		l->answers = ANSWERS;
+		l->answers = app_runs(l->app) ? RUN_ANSWERS : ANSWERS;
 	}
 }
 
@@ -217,6 +221,8 @@ draw(struct loop *l, double now)
 	app_draw(l->app, &l->canvas);
 	l->all |= tiles_stale(l->tiles, &l->canvas);
 	term_draw(l->term, &l->canvas, l->all);
+	if (l->urgent)
+		l->answered = now;
 	l->dirty = l->urgent = l->all = false;
 	l->drawn = now;
 }
@@ -231,7 +237,7 @@ sooner(double a, double b)
 static double
 frame_due(const struct loop *l)
 {
-	double frame = l->drawn + FRAME_S, rest = l->typed + REST_S;
+	double frame = l->drawn + FRAME_S, rest = l->answered + REST_S;
 
 	return l->urgent ? 0 : frame > rest ? frame : rest;
 }
@@ -286,7 +292,7 @@ turn(struct loop *l)
 	if (f[2].revents) {
 		app_reports(l->app);
 		l->dirty = true;
-		if (l->answers > 0 && now - l->typed < ANSWER_S) {
+		if (l->answers > 0 && now - l->typed < (app_runs(l->app) ? RUN_ANSWER_S : ANSWER_S)) {
 			l->answers--;
 			l->urgent = true;
 		}

@@ -299,6 +299,12 @@ take_ahead(struct app *a, const struct report *r)
 }
 
 bool
+app_runs(const struct app *a)
+{
+	return a->playing || (a->priv->stepping && a->priv->steps_left > 1);
+}
+
+bool
 app_busy(const struct app *a)
 {
 	const struct app_private *p = a->priv;
