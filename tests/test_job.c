@@ -194,7 +194,8 @@ test_json(void)
 		"", "[]", "3", "{", "{\"batch\": 3", "{\"batch\": null}", "{\"batch\": [3]}", "{\"batch\": {\"a\": 1}}",
 		"{\"batch\": 0}", "{\"batch\": 1e300}", "{\"batch\": \"x\"}", "{\"batch\": true}", "{\"nonsense\": 1}",
 		"{\"batch\": 3, \"batch\": 3}", "{\"preset\": 3}", "{\"data\": \"a\\u0000b\"}", "{\"lr\": \"nan\"}",
-		"{\"preset\": \"a preset with a name as long as this\"}", "{\"seed\": -1}", "{\"loss\": 1}", "[[[[[[[[[[]]]]]]]]]]", "{\"ch-mult\": \"1,2,3,4,5,6,7,8,9\"}",
+		"{\"preset\": \"a preset with a name as long as this\"}", "{\"seed\": -1}", "{\"loss\": 1}",
+		"[[[[[[[[[[]]]]]]]]]]", "{\"ch-mult\": \"1,2,3,4,5,6,7,8,9\"}",
 	};
 	struct job j, plain;
 

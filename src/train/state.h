@@ -23,7 +23,7 @@ struct train_state {
 	int64_t step;                    /* done */
 	double best;                     /* smallest validation bound so far, nats per token; INFINITY: none */
 	int64_t best_step;
-	uint64_t data;                   /* loaded: tokens or samples there were when it was saved; 0: unknown, or endless */
+	uint64_t data;                   /* loaded: tokens or samples there were when it was saved; 0: unknown */
 };
 
 /* Bytes that the trainer may take: as the job says, else three quarters of the machine. */
