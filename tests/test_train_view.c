@@ -408,6 +408,37 @@ test_no_start(void)
 	bench_close(&b);
 }
 
+/* Whoever goes on with what is done is asked how far. */
+static void
+test_more(void)
+{
+	struct bench b;
+	char *text;
+	int64_t steps;
+
+	boards();
+	bench_open(&b, false, NULL);
+	type(&b, "<F5>");
+	begin(&b, "sudoku6", boards);
+	steps = b.app->train->now.job.adam.steps;
+	fake_trainer_steps((int)steps);
+	news(&b);
+	CHECK(b.app->train->now.phase == TRAINER_DONE, "all steps are done");
+	CHECK(!command(&b, "train continue") && strstr(b.app->message, "steps are done"),
+	      "there is nothing to do: %s", b.app->message);
+	type(&b, "r");
+	text = screen(&b, 80, 24, true, false);
+	CHECK(strstr(text, "go on with a training") && strstr(text, "> steps"), "r asks for more: %s", b.app->message);
+	free(text);
+	type(&b, "s");
+	CHECK(!train_live(b.app) && b.app->message_is_error, "as many are not enough: %s", b.app->message);
+	type(&b, "<Right>s");
+	fake_trainer_open();
+	news(&b);
+	CHECK(train_live(b.app), "with more of them it goes on: %s", b.app->message);
+	bench_close(&b);
+}
+
 /* A classifier makes no samples, and is no model to open. */
 static void
 test_classifier(void)
@@ -547,6 +578,7 @@ main(void)
 	test_run();
 	test_open();
 	test_no_start();
+	test_more();
 	test_classifier();
 	test_leave();
 	test_lost();

@@ -46,7 +46,11 @@ do_continue_training(struct app *a, const char *args, struct error *e)
 	} else if (!t->resume && t->t) {
 		t->own = strcmp(t->out, t->path) == 0;
 		snprintf(t->out, sizeof t->out, "%s", t->path);
+		t->resume_step = t->now.last.step;
 	}
+	if (!*args && t->own && t->resume_step >= t->job.adam.steps)
+		return error_set(e, ST_USAGE, "all %lld steps are done: train set steps N first, a larger number",
+				 (long long)t->resume_step);
 	t->resume = true;
 	return train_start(a, false, false, e);
 }

@@ -88,6 +88,7 @@ void say_large(double v, char *buf, size_t size);                    /* 12.3k */
 /* view: parts of the page, each draws into r */
 void train_form_draw(struct app *a, struct canvas *c, struct rect r);
 bool train_form_key(struct app *a, const struct key *k, int count);
+void train_form_more(struct app *a);      /* the form to go on with what is done: more steps */
 void train_chart_draw(struct app *a, struct canvas *c, struct rect r);
 void train_shots_draw(struct app *a, struct canvas *c, struct rect r);
 int train_shots_rows(struct app *a, int w);      /* that they need, in a pane of w */

@@ -368,6 +368,23 @@ enter(struct app *a, const struct row *r)
 	}
 }
 
+void
+train_form_more(struct app *a)
+{
+	struct train *t = a->train;
+	struct rows v;
+
+	snprintf(t->out, sizeof t->out, "%s", t->path);
+	t->resume = t->own = true;
+	t->resume_step = t->now.last.step;
+	t->page = TRAIN_SETTINGS;
+	collect(a, &v);
+	for (t->row = 0; t->row < v.n - 1; t->row++)
+		if (v.at[t->row].kind == ROW_FIELD && v.at[t->row].field == job_field_find("steps"))
+			break;
+	app_say(a, false, "all %lld steps are done: take more of them, then s", (long long)t->resume_step);
+}
+
 bool
 train_form_key(struct app *a, const struct key *k, int count)
 {

@@ -262,6 +262,8 @@ command_key(struct app *a, const char *n)
 		confirm_open(a, "Close the copy that lies open, with all its states?", "train close");
 	else if (strcmp(n, "n") == 0 && !live)
 		run(a, "train new");
+	else if (strcmp(n, "r") == 0 && t->now.phase == TRAINER_DONE)
+		train_form_more(a);
 	else if (strcmp(n, "r") == 0 && !live)
 		run(a, "train continue");
 	else
