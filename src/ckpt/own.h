@@ -14,6 +14,7 @@
  *                     "box_rows", "box_columns": cells between the lines of a grid
  *     job             settings of the training run that goes on from here, JSON (train/job.h)
  *     seed            with the step it names every random number to come: there is no generator state
+ *     data            tokens of its text, or pictures, that there were: is it the same data still?
  *     best, best_step its smallest validation bound (nats per token), and after which step
  *     format          "pt": what transformers wants to see
  *
