@@ -184,6 +184,28 @@ test_still(void)
 	bench_close(&b);
 }
 
+/* Below the text, in the states before, a line break has a sign of its own. */
+static void
+test_breaks(struct tokenizer *tok)
+{
+	struct bench b;
+	int shown = 0, unknown = 0;
+
+	if (!CHECK(tok && bench_open_with(&b, false, "psi kappa=.9 steps=30 seed=5", tok), "line breaks: opens"))
+		return;
+	for (int step = 0; step < 20; step++) {
+		char *text;
+
+		type(&b, "s");
+		text = screen(&b, 80, 40, true, false);
+		shown += strstr(text, "before, by step") != NULL;
+		unknown += strstr(text, "\xef\xbf\xbd") != NULL;
+		free(text);
+	}
+	CHECK(shown > 10 && unknown == 0, "states before: %d, with unknown characters: %d", shown, unknown);
+	bench_close(&b);
+}
+
 int
 main(void)
 {
@@ -193,6 +215,9 @@ main(void)
 	test_plot();
 	tok_chars(chars_json, strlen(chars_json), &chars, &e);
 	test_marks("characters", chars, false);
+	chars = NULL;
+	tok_chars(chars_json, strlen(chars_json), &chars, &e);
+	test_breaks(chars);
 	if (tok_from_json((const uint8_t *)bpe_json, strlen(bpe_json), &bpe, &e))
 		printf("# %s\n", e.msg);
 	test_marks("pieces of words, uniform", bpe, false);

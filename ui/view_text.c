@@ -55,7 +55,10 @@ history_row(struct app *a, const struct text_page *t, struct canvas *c, struct r
 		    s->fixed[off + (size_t)i]);
 		struct rect cell = { r.x + 5 + i - from, r.y + y, 1, 1 };
 
-		if (!show_tokens(a->tok, p.ids, 1, t->utf8 ? 0 : SHOW_ASCII, &one, &a->priv->past_buf))
+		unsigned flags = SHOW_NEWLINE_MARK | (t->utf8 ? 0 : SHOW_ASCII); /* a line break takes its cell too */
+		struct glyph g = { 0 };
+
+		if (!show_tokens(a->tok, p.ids, 1, flags, &one, &a->priv->past_buf))
 			return;
 		if (one.undrawn)
 			continue;
@@ -64,8 +67,8 @@ history_row(struct app *a, const struct text_page *t, struct canvas *c, struct r
 				text_special_sign(a, &p, 0, t->utf8));
 		else if (one.bytes == 0)
 			canvas_char(c, cell, 0, 0, o.style, o.mark ? (uint32_t)o.mark : ' ');
-		else
-			canvas_putn(c, cell, 0, 0, o.style, one.text, one.bytes);
+		else if (show_glyph(&one.text, one.text + one.bytes, &g))
+			canvas_putn(c, cell, 0, 0, o.style, g.text, g.bytes);
 	}
 }
 
