@@ -88,7 +88,7 @@ static const struct setting list[] = {
 	FLAG("curriculum-compat", cur.compat, "efficient curriculum: biased draws, as published"),
 	LONG("curriculum-end", cur.end, -1, MANY, false, "steps with the curriculum; -1: half of all"),
 	CHOICE("goal", goal, 0, "model|classifier|distill", false, "a model, a classifier for guidance, fewer steps"),
-	TEXT("init", init, false, "a checkpoint to begin from"),
+	TEXT("init", init, false, "a checkpoint to begin from; the network is its own"),
 	FLAG("init-state", init_state, "go on with its moments and step too (Lightning, psiview)"),
 	TEXT("teacher", distill.teacher, false, "distill: the checkpoint that teaches"),
 	LONG("distill-every", distill.every, 1, MANY, false, "distill: steps of a round"),
