@@ -508,6 +508,20 @@ test_leave(void)
 	bench_close(&b);
 
 	bench_open(&b, false, NULL);
+	a = b.app;
+	begin(&b, "sudoku6", boards);
+	fake_trainer.slow_stop = true;
+	app_key(a, &(struct key){ "q" });
+	news(&b);
+	fake_trainer_fail("run.safetensors: cannot write: No space left on device");
+	news(&b);
+	CHECK(!a->quit && a->message_is_error && strstr(a->message, "not saved: run.safetensors: cannot write"),
+	      "what cannot be saved keeps it open, and says so: %s", a->message);
+	type(&b, "q");
+	CHECK(a->quit, "until it is asked again");
+	bench_close(&b);
+
+	bench_open(&b, false, NULL);
 	fake_trainer.fails = true;
 	command(&b, "train set sudoku 6");
 	command(&b, "train out none/run.safetensors");

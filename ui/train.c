@@ -384,6 +384,8 @@ train_events(struct app *a)
 	t->leaving = false;
 	if (t->now.phase != TRAINER_FAILED)
 		a->quit = true;
+	else
+		app_say(a, true, "not saved: %.160s; q leaves all the same", t->now.error.msg);
 }
 
 bool
