@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <jansson.h>
+#include "text/layout.h"
 
 static const struct { const char *name; int N; } known[] = { { "sudoku4", 4 }, { "sudoku6", 6 }, { "sudoku9", 9 } };
 #define KNOWN (sizeof known / sizeof *known)
@@ -15,21 +15,10 @@ fits(const struct model *m, int N)
 	return m->L == N * N + 1 && (m->mask < 0 ? m->V == N + 1 : m->V == N + 2 && m->mask == N + 1);
 }
 
-/* Columns of a layout; 0: none. */
-static int
-columns(const char *layout)
-{
-	json_t *j = layout ? json_loads(layout, 0, NULL) : NULL, *n = json_object_get(j, "columns");
-	json_int_t v = json_is_integer(n) ? json_integer_value(n) : 0;
-
-	json_decref(j);
-	return v > 0 && v <= SUDOKU_MAX ? (int)v : 0;
-}
-
 enum status
 rules_find(const char *name, const struct ckpt *c, const struct model *m, struct rules *out, struct error *e)
 {
-	int N = columns(c->layout);
+	int N = layout_read(c->layout, m->L).columns;
 
 	*out = (struct rules){ 0 };
 	for (size_t i = 0; i < KNOWN; i++) {

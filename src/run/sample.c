@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "psi/metric.h"
 #include "run/trace.h"
+#include "text/layout.h"
 
 /* What the samples of a walk are written with. */
 struct writer {
@@ -112,24 +113,40 @@ write_json(const struct writer *w, const struct walk_batch *b, int sample, const
 	return trace_write(w->setup->out, line, e);
 }
 
+/* The cells of a row, a blank between two; or running text. */
+static enum status
+write_row(const struct writer *w, const int32_t *ids, int n, bool cells, struct error *e)
+{
+	enum status st = ST_OK;
+	bool ends = false;
+
+	for (int i = 0; i < n && st == ST_OK; i += cells ? 1 : n) {
+		size_t bytes;
+		char *text = trace_text(w->setup->o->tok, ids + i, cells ? 1 : n, &bytes);
+
+		if (!text)
+			return error_set(e, ST_MEMORY, "out of memory for the text");
+		if (i > 0)
+			st = outfile_write(w->setup->out, " ", 1, e);
+		if (st == ST_OK)
+			st = outfile_write(w->setup->out, text, bytes, e);
+		ends = bytes > 0 && text[bytes - 1] == '\n';
+		free(text);
+	}
+	return st == ST_OK && !ends ? outfile_write(w->setup->out, "\n", 1, e) : st;
+}
+
 /* Samples as text, an empty line between two. */
 static enum status
 write_text(const struct writer *w, const struct walk_batch *b, int sample, const int32_t *ids, struct error *e)
 {
-	struct outfile *out = w->setup->out;
-	size_t bytes;
-	char *text = trace_text(w->setup->o->tok, ids, b->L, &bytes);
-	enum status st = ST_OK;
+	struct layout l = layout_read(w->setup->o->ckpt->layout, b->L);
+	enum status st = b->done + sample > 0 ? outfile_write(w->setup->out, "\n", 1, e) : ST_OK;
 
-	if (!text)
-		return error_set(e, ST_MEMORY, "out of memory for the text");
-	if (b->done + sample > 0)
-		st = outfile_write(out, "\n", 1, e);
-	if (st == ST_OK)
-		st = outfile_write(out, text, bytes, e);
-	if (st == ST_OK && (bytes == 0 || text[bytes - 1] != '\n'))
-		st = outfile_write(out, "\n", 1, e);
-	free(text);
+	if (!l.columns)
+		return st == ST_OK ? write_row(w, ids, b->L, false, e) : st;
+	for (int i = l.first; i < b->L && st == ST_OK; i += l.columns)
+		st = write_row(w, ids + i, l.columns < b->L - i ? l.columns : b->L - i, true, e);
 	return st;
 }
 

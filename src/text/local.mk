@@ -2,6 +2,7 @@ libpsiview_a_SOURCES += \
 	src/text/bpe.h src/text/bpe.c \
 	src/text/chars.c \
 	src/text/encode.c \
+	src/text/layout.h src/text/layout.c \
 	src/text/load.h \
 	src/text/load_bpe.c \
 	src/text/load_json.c \
