@@ -43,6 +43,7 @@ cat >data/recipes/sudoku4 <<'END'
 --steps=4
 --log-every=1
 --valid-samples=4
+then --steps=6
 END
 sed '/--sudoku/d' data/recipes/sudoku4 >data/recipes/shakespeare-x
 train() { sh "$SRCDIR/data/recipes/train.sh" "$PSIVIEW" "$@"; }
@@ -50,6 +51,11 @@ train data/recipes/sudoku4 nowhere work >said 2>&1
 point "a model" [ $? -eq 0 ]
 "$PSIVIEW" info data/sudoku4.safetensors >said
 point "that opens, of f16" grep -qi 'f16' said
+"$PSIVIEW" info work/sudoku4.safetensors >said
+point "that was gone on with" grep -q 'step 6 of 6' said
+"$PSIVIEW" sample data/sudoku4.safetensors -n 2 --steps 2 >said
+point "sampled, it stands in rows" [ "$(grep -cE '^[^ ]+( [^ ]+){3}$' said)" -eq 8 ]
+point "with an empty line between two" [ "$(wc -l <said)" -eq 9 ]
 cp data/sudoku4.safetensors first
 train data/recipes/sudoku4 nowhere work >said 2>&1
 point "once more: the same, without training" cmp first data/sudoku4.safetensors

@@ -21,6 +21,9 @@ if [ -e "$out" ]; then
 	set -- --resume
 fi
 "$psiview" train "$@" "$out"
+sed -n 's/^then //p' "$recipe" | while read -r more; do
+	"$psiview" train --resume "$more" "$out" </dev/null
+done
 "$psiview" export "$folder/$name.best.safetensors" -o "$data/$name.safetensors" --dtype f16
 
 # The log without most of its steps: the lines of a validation, the others'
