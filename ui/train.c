@@ -195,6 +195,7 @@ forget_trainer(struct train *t)
 	t->want = WANT_NOTHING;
 	t->opening = false;
 	*t->told_error.msg = 0;
+	t->told_warning = false;
 }
 
 enum status
@@ -345,6 +346,9 @@ tell(struct app *a)
 	if (strcmp(t->told_error.msg, n->error.msg) != 0 && *n->error.msg)
 		app_say(a, true, "training: %s", n->error.msg);
 	t->told_error = n->error;
+	if (*n->warning.msg && !t->told_warning)
+		app_say(a, true, "training: %s", n->warning.msg);
+	t->told_warning = *n->warning.msg;
 	if (n->phase == t->told)
 		return;
 	if (n->phase == TRAINER_PAUSED || (t->told == TRAINER_PAUSED && n->phase < TRAINER_PAUSED))

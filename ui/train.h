@@ -43,6 +43,7 @@ struct train {
 	enum trainer_phase told;     /* last said in the log */
 	int64_t told_bound, told_saved;
 	struct error told_error;
+	bool told_warning;
 
 	struct trainer_snapshot snap;        /* what lies open on top of the file; model NULL: nothing */
 	char file[NAME_MAX + 1];     /* that file */

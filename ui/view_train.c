@@ -155,8 +155,8 @@ draw_status(const struct app *a, struct canvas *c, struct rect r)
 	draw_bar(a, c, r);
 	y += draw_numbers(a, c, (struct rect){ r.x, r.y + y, r.w, most });
 	y += draw_curriculum(a, c, r, y);
-	if (*p->error.msg)
-		canvas_put(c, r, 1, y++, STYLE_ERROR, p->error.msg);
+	if (*p->error.msg || *p->warning.msg)
+		canvas_put(c, r, 1, y++, STYLE_ERROR, *p->error.msg ? p->error.msg : p->warning.msg);
 	return y;
 }
 

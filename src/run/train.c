@@ -26,7 +26,7 @@ struct teller {
 	int width;                       /* of the progress line that stands there */
 	double told;                     /* when, in seconds */
 	int64_t bound_step;
-	char error[sizeof ((struct error *)0)->msg];
+	char error[sizeof ((struct error *)0)->msg], warning[sizeof ((struct error *)0)->msg];
 };
 
 static double
@@ -177,17 +177,26 @@ tell_progress(struct teller *t, const struct trainer_progress *p)
 	t->bound_step = p->bound_step;
 }
 
+/* Once, as long as it stays. */
+static void
+warn(struct teller *t, const struct error *e, char *told)
+{
+	if (!t->io->warn || e->code == ST_OK || strcmp(e->msg, told) == 0)
+		return;
+	snprintf(told, sizeof e->msg, "%s", e->msg);
+	if (t->io->say)
+		progress_clear(t->io->say, &t->width);
+	fprintf(t->io->warn, "psiview: warning: %s\n", e->msg);
+	fflush(t->io->warn);
+}
+
 /* What has failed while the run goes on.  Not yet where it may be about to end by it. */
 static void
 tell_trouble(struct teller *t, const struct trainer_progress *p)
 {
-	if (!t->io->warn || p->phase == TRAINER_SAVING || p->error.code == ST_OK || !strcmp(p->error.msg, t->error))
-		return;
-	snprintf(t->error, sizeof t->error, "%s", p->error.msg);
-	if (t->io->say)
-		progress_clear(t->io->say, &t->width);
-	fprintf(t->io->warn, "psiview: warning: %s\n", p->error.msg);
-	fflush(t->io->warn);
+	warn(t, &p->warning, t->warning);
+	if (p->phase != TRAINER_SAVING)
+		warn(t, &p->error, t->error);
 }
 
 static void

@@ -69,6 +69,7 @@ struct trainer_progress {
 	uint64_t parameters;
 	int n_samples;                   /* checkpoints whose samples are kept */
 	struct error error;              /* of TRAINER_FAILED, or of the last thing that failed (a save) */
+	struct error warning;            /* why this is not the run that was to be gone on with; stays */
 };
 void trainer_progress(struct trainer *t, struct trainer_progress *out);
 

@@ -104,13 +104,14 @@ compare_data(struct trainer *t)
 {
 	struct source_info d = source_info(t->source);
 	unsigned long long was = t->state->data, is = d.train + d.held;
-	struct error e = { 0 };
 
 	if (!t->setup.resume || !was || was == is || !writes(t))
 		return;
-	error_set(&e, ST_FAIL, "%s: the data has changed (%llu %s, now %llu): not as if the run had never stopped",
-		  t->job.path, was, d.side ? "pictures" : "tokens", is);
-	trainer_trouble(t, &e);
+	pthread_mutex_lock(&t->lock);
+	error_set(&t->shown.warning, ST_FAIL, "%s: the data has changed (%llu %s, now %llu): not as if the run had "
+		"never stopped", t->job.path, was, d.side ? "pictures" : "tokens", is);
+	pthread_mutex_unlock(&t->lock);
+	trainer_notify(t);
 }
 
 static enum status
