@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -80,24 +79,39 @@ bench(const char *preset, const char *text, double patience, struct pool *pool)
 	source_close(source);
 }
 
+/* The same in a process of its own, whose memory is its own. */
+static bool
+bench_apart(const char *preset, const char *text, double patience, int threads)
+{
+	int status = 0;
+
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		struct pool *pool = pool_new(threads);
+		printf("# kernels: %s, %d threads\n", kern_best()->name, pool_threads(pool));
+		bench(preset, text, patience, pool);
+		pool_free(pool);
+		_exit(0);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	static const char *const presets[] = { "sudoku6", "text-tiny", "text-small" };
 	double patience = argc > 1 ? atof(argv[1]) : 4;
 	char folder[] = "/tmp/bench-train-XXXXXX", path[64];
-	struct pool *pool = pool_new(argc > 2 ? atoi(argv[2]) : 0);
 
 	if (!mkdtemp(folder))
 		return 1;
 	snprintf(path, sizeof path, "%s/text", folder);
-	printf("# kernels: %s, %d threads\n", kern_best()->name, pool_threads(pool));
 	bool ok = write_text(path);
 	for (size_t i = 0; ok && i < sizeof presets / sizeof *presets; i++)
 		if (argc <= 3 || strcmp(argv[3], presets[i]) == 0)
-			bench(presets[i], path, patience, pool);
+			ok = bench_apart(presets[i], path, patience, argc > 2 ? atoi(argv[2]) : 0);
 	unlink(path);
 	rmdir(folder);
-	pool_free(pool);
 	return !ok;
 }
