@@ -74,7 +74,7 @@ timeout "$limit" mpirun -n 2 "$PSIVIEW" train -t 1 -q --resume --steps 12 parts.
 point "resumed: losses of one process, to rounding" as_one parts.safetensors 15
 
 # --- signals: to mpirun, which passes SIGTERM on; to one process ---
-OMPI_MCA_odls_base_sigkill_timeout=100 \
+OMPI_MCA_odls_base_sigkill_timeout=5 \
 	mpirun -n 2 "$PSIVIEW" train -t 1 -q "${tiny[@]}" --batch 4 --steps 1000000 stopped.safetensors </dev/null >said.out 2>&1 &
 pid=$!
 until [ "$(cat stopped.log.jsonl 2>/dev/null | wc -l)" -ge 4 ]; do
