@@ -61,6 +61,7 @@ struct app_private {
 	int visited_at;
 	bool merge;                  /* the next visit replaces the last: steps of one command are one visit */
 	struct nodes runs, branches; /* starts; first node of each branch but the first of a run; by age */
+	struct place { const struct node *node; int run, branch; } place; /* last asked for; node NULL: none */
 
 	/* Answers of the sampler for the cursor as it is. */
 	struct look look;

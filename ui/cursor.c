@@ -72,26 +72,45 @@ cursor_born(struct app *a, struct node *n)
 		nodes_add(&p->branches, n);
 }
 
+static int
+index_of(const struct nodes *v, const struct node *n)
+{
+	for (int i = 0; i < v->n; i++)
+		if (v->at[i] == n)
+			return i;
+	return -1;
+}
+
+/* Long lines are asked about at every step: a child goes on with its parent's
+ * run and, unless it begins one, branch.  Nodes of both lists stay. */
+static const struct place *
+place_of(const struct app *a, const struct node *n)
+{
+	struct place *at = &a->priv->place;
+	const struct node *first = n;
+
+	if (at->node && (n == at->node || (n->up == at->node && !begins_branch(n)))) {
+		at->node = n;
+		return at;
+	}
+	while (first->up && !begins_branch(first))
+		first = first->up;
+	*at = (struct place){ n, index_of(&a->priv->runs, root_of(first)) + 1, index_of(&a->priv->branches, first) };
+	if (at->run == 0 || (first->up && at->branch < 0))
+		at->node = NULL; /* not born yet */
+	return at;
+}
+
 int
 run_of(const struct app *a, const struct node *n)
 {
-	const struct node *root = root_of(n);
-
-	for (int i = 0; i < a->priv->runs.n; i++)
-		if (a->priv->runs.at[i] == root)
-			return i + 1;
-	return 0;
+	return place_of(a, n)->run;
 }
 
 int
 branch_of(const struct app *a, const struct node *n)
 {
-	while (n->up && !begins_branch(n))
-		n = n->up;
-	for (int i = 0; i < a->priv->branches.n; i++)
-		if (a->priv->branches.at[i] == n)
-			return i;
-	return -1;
+	return place_of(a, n)->branch;
 }
 
 /* a is the first of its run; b.., z, then 27, 28 ... */
@@ -168,11 +187,13 @@ line_rebuild(struct app_private *p, struct node *n)
 static void
 line_move(struct app_private *p, struct node *n)
 {
-	for (int i = 0; i < p->line.n; i++)
-		if (p->line.at[i] == n) {
-			p->at = i;
-			return;
-		}
+	int i = p->at + 1 < p->line.n && p->line.at[p->at + 1] == n ? p->at + 1 :
+		p->line.n && p->line.at[p->line.n - 1] == n->up ? -1 : index_of(&p->line, n);
+
+	if (i >= 0) {
+		p->at = i;
+		return;
+	}
 	if (p->line.n && n->up == p->line.at[p->at] && !n->down) {
 		p->line.n = p->at + 1;
 		if (nodes_add(&p->line, n))
