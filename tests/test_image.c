@@ -271,6 +271,26 @@ test_reveal(void)
 }
 
 static void
+check_tints(struct app *a)
+{
+	struct image_page *p = a->priv->image;
+	int bad = 0;
+
+	image_paint(a, p, 0);
+	for (int i = 0; i < SIDE * SIDE; i++) {
+		bool changed = false;
+		uint32_t own = 0;
+
+		for (int ch = 0; ch < 3; ch++) {
+			changed |= cause_changed(a->priv->now.cause[ch * SIDE * SIDE + i]);
+			own = own << 8 | (uint32_t)a->priv->now.tok[ch * SIDE * SIDE + i];
+		}
+		bad += changed != (p->rgb[i] != own);
+	}
+	CHECK(!bad, "the changed pixels are tinted, no other: %d", bad);
+}
+
+static void
 test_overlays(void)
 {
 	struct bench b;
@@ -307,18 +327,7 @@ test_overlays(void)
 	CHECK(!bad, "what the denoiser would say now");
 	app_command(a, "colour cause", &e);
 	settle(&b);
-	image_paint(a, p, 0);
-	for (int i = 0; i < SIDE * SIDE; i++) {
-		bool changed = false;
-		uint32_t own = 0;
-
-		for (int ch = 0; ch < 3; ch++) {
-			changed |= cause_changed(a->priv->now.cause[ch * SIDE * SIDE + i]);
-			own = own << 8 | (uint32_t)a->priv->now.tok[ch * SIDE * SIDE + i];
-		}
-		bad += changed != (p->rgb[i] != own);
-	}
-	CHECK(!bad, "the changed pixels are tinted, no other: %d", bad);
+	check_tints(a);
 	for (enum colouring k = COLOUR_CONFIDENCE; k <= COLOUR_TIMES; k++) {
 		uint32_t first;
 

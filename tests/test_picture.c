@@ -136,6 +136,81 @@ send(struct line *l, bool rewritten)
 	return got;
 }
 
+/* Where they are and what they hold. */
+static void
+check_two_images(struct line *l)
+{
+	const char *got;
+
+	draw_two(l, 2);
+	got = send(l, true);
+	CHECK(l->images == 2 &&
+		  strncmp(got,
+			  "\x1b"
+			  "7\x1b[3;3H\x1bP",
+			  9) == 0 &&
+		  strcmp(got + l->bytes - 2, "\x1b"
+					    "8") == 0,
+	      "two images, at their places, between save and restore cursor");
+	for (int i = 0; i < 2; i++) {
+		const char *at = strstr(got, "\x1bP");
+		struct decoded d;
+
+		CHECK(at && sixel_decode(&at, &d) && decoded_equals(&d, 8, 8, 10, l->rgb[i], ONE_PER_CENT),
+		      "image %d is the picture", i);
+		free(d.rgb);
+		got = at ? at : got;
+	}
+}
+
+/* Only what must be sent is. */
+static void
+check_changes(struct line *l)
+{
+	const char *got;
+
+	draw_two(l, 2);
+	send(l, false);
+	CHECK(l->bytes == 0, "nothing changed: nothing is sent");
+	l->rgb[1][5] ^= 0x404040;
+	draw_two(l, 2);
+	got = send(l, false);
+	CHECK(l->images == 1 && strstr(got, "\x1b[3;23H"), "one pixel changed: its image is sent, the other is not");
+
+	draw_two(l, 2);
+	canvas_put(&l->canvas, canvas_all(&l->canvas), 4, 3, STYLE_MENU, "popup");
+	send(l, false);
+	CHECK(l->images == 0, "no image goes over a popup");
+	draw_two(l, 2);
+	got = send(l, false);
+	CHECK(l->images == 1 && strstr(got, "\x1b[3;3H"), "the image that was under it is sent again");
+}
+
+/* When the text below was drawn anew, moved or went. */
+static void
+check_cells(struct line *l)
+{
+	draw_two(l, 2);
+	send(l, true);
+	CHECK(l->images == 2, "all are sent again when the cells were");
+	CHECK(!tiles_stale(l->tiles, &l->canvas), "what is in its place is not stale");
+	draw_two(l, 3);
+	CHECK(tiles_stale(l->tiles, &l->canvas), "what moved over another place is");
+	canvas_resize(&l->canvas, 60, 24);
+	picture_begin(&l->set);
+	CHECK(!tiles_stale(l->tiles, &l->canvas), "text erases an image by itself");
+	send(l, false);
+	draw_two(l, 2);
+	send(l, false);
+	CHECK(l->images == 2, "after another view both are sent");
+	canvas_resize(&l->canvas, 60, 6); /* the images would end in the last row */
+	picture_begin(&l->set);
+	draw_two(l, 2);
+	canvas_resize(&l->canvas, 60, 6);
+	send(l, true);
+	CHECK(l->images == 0, "none touches the last row");
+}
+
 static void
 test_tiles(void)
 {
@@ -143,65 +218,14 @@ test_tiles(void)
 			  .set = { .device = { PICTURE_SIXEL, 10, 20, 1024 } },
 			  .canvas = { .utf8 = true } };
 	FILE *f = tmpfile();
-	const char *got;
 
 	l.tty.out = fileno(f);
 	l.canvas.pictures = &l.set;
 	l.rgb[0] = noise(8, 8, 0, 1);
 	l.rgb[1] = noise(8, 8, 0, 2);
-	draw_two(&l, 2);
-	got = send(&l, true);
-	CHECK(l.images == 2 &&
-		  strncmp(got,
-			  "\x1b"
-			  "7\x1b[3;3H\x1bP",
-			  9) == 0 &&
-		  strcmp(got + l.bytes - 2, "\x1b"
-					    "8") == 0,
-	      "two images, at their places, between save and restore cursor");
-	for (int i = 0; i < 2; i++) {
-		const char *at = strstr(got, "\x1bP");
-		struct decoded d;
-
-		CHECK(at && sixel_decode(&at, &d) && decoded_equals(&d, 8, 8, 10, l.rgb[i], ONE_PER_CENT),
-		      "image %d is the picture", i);
-		free(d.rgb);
-		got = at ? at : got;
-	}
-	draw_two(&l, 2);
-	send(&l, false);
-	CHECK(l.bytes == 0, "nothing changed: nothing is sent");
-	l.rgb[1][5] ^= 0x404040;
-	draw_two(&l, 2);
-	got = send(&l, false);
-	CHECK(l.images == 1 && strstr(got, "\x1b[3;23H"), "one pixel changed: its image is sent, the other is not");
-
-	draw_two(&l, 2);
-	canvas_put(&l.canvas, canvas_all(&l.canvas), 4, 3, STYLE_MENU, "popup");
-	send(&l, false);
-	CHECK(l.images == 0, "no image goes over a popup");
-	draw_two(&l, 2);
-	got = send(&l, false);
-	CHECK(l.images == 1 && strstr(got, "\x1b[3;3H"), "the image that was under it is sent again");
-	draw_two(&l, 2);
-	send(&l, true);
-	CHECK(l.images == 2, "all are sent again when the cells were");
-	CHECK(!tiles_stale(l.tiles, &l.canvas), "what is in its place is not stale");
-	draw_two(&l, 3);
-	CHECK(tiles_stale(l.tiles, &l.canvas), "what moved over another place is");
-	canvas_resize(&l.canvas, 60, 24);
-	picture_begin(&l.set);
-	CHECK(!tiles_stale(l.tiles, &l.canvas), "text erases an image by itself");
-	send(&l, false);
-	draw_two(&l, 2);
-	send(&l, false);
-	CHECK(l.images == 2, "after another view both are sent");
-	canvas_resize(&l.canvas, 60, 6); /* the images would end in the last row */
-	picture_begin(&l.set);
-	draw_two(&l, 2);
-	canvas_resize(&l.canvas, 60, 6);
-	send(&l, true);
-	CHECK(l.images == 0, "none touches the last row");
+	check_two_images(&l);
+	check_changes(&l);
+	check_cells(&l);
 	tiles_free(l.tiles);
 	picture_done(&l.set);
 	canvas_done(&l.canvas);

@@ -53,9 +53,7 @@ draw_numbers(const struct app *a, struct canvas *c, struct rect r)
 	struct numbers n = { c, r, 1, 0 };
 	char b[16], b2[16], size[24];
 
-	bool stepped = p->last.step > 0 && isfinite(p->last.loss);
-
-	if (stepped)
+	if (trainer_stepped(p))
 		number(&n, "loss", "%s", short_number(p->last.loss, b));
 	if (p->bound_step >= 0 && isfinite(p->bound.accuracy))
 		number(&n, "bound", "%s, %.0f%% right at %lld", short_number(p->bound.nats, b), 100 * p->bound.accuracy,
@@ -65,7 +63,7 @@ draw_numbers(const struct app *a, struct canvas *c, struct rect r)
 	else if (p->bound_step >= 0)
 		number(&n, "bound", "%s %s %s at %lld", short_number(p->bound.nats, b), c->utf8 ? "±" : "+-",
 		       short_number(p->bound.error, b2), (long long)p->bound_step);
-	if (stepped) {
+	if (trainer_stepped(p)) {
 		number(&n, "lr", "%.3g", p->last.lr);
 		number(&n, "gradient", "%s", short_number(p->last.grad_norm, b));
 	}
@@ -99,7 +97,7 @@ draw_curriculum(const struct app *a, struct canvas *c, struct rect r, int y)
 	char gamma[16], alpha[16], kept[16];
 	int64_t end = j->cur.end >= 0 ? j->cur.end : j->adam.steps / 2;
 
-	if (j->curriculum == JOB_PLAIN || j->goal != JOB_MODEL || p->last.step < 1 || !isfinite(p->last.loss))
+	if (j->curriculum == JOB_PLAIN || j->goal != JOB_MODEL || !trainer_stepped(p))
 		return false;
 	if (!isfinite(p->last.gamma)) {
 		canvas_printf(c, r, 1, y, STYLE_DIM, "curriculum ended at step %lld", (long long)end);

@@ -115,7 +115,7 @@ train_say_progress(const struct trainer_progress *p, char *buf, size_t size)
 	add_count(buf, size, (uint64_t)p->last.step);
 	add(buf, size, "/");
 	add_count(buf, size, (uint64_t)p->job.adam.steps);
-	if (p->last.step > 0 && isfinite(p->last.loss))
+	if (trainer_stepped(p))
 		add(buf, size, "  loss %.4f", p->last.loss);
 	if (p->bound_step >= 0)
 		add(buf, size, "  bound %.4f", p->bound.nats);
@@ -148,7 +148,7 @@ train_say_end(const struct trainer_progress *p, double seconds, const char *out,
 	bool done = p->phase == TRAINER_DONE;
 
 	*buf = '\0';
-	if (done && !isfinite(p->last.loss)) {
+	if (done && !trainer_stepped(p)) {
 		add(buf, size, "nothing to do: %s is at step ", out);
 		add_count(buf, size, (uint64_t)p->last.step);
 		add(buf, size, " already (--steps N goes on)");
@@ -162,7 +162,7 @@ train_say_end(const struct trainer_progress *p, double seconds, const char *out,
 	}
 	add(buf, size, " after ");
 	add_time(buf, size, seconds);
-	if (p->last.step > 0 && isfinite(p->last.loss))
+	if (trainer_stepped(p))
 		add(buf, size, ", loss %.4f", p->last.loss);
 	if (p->bound_step >= 0)
 		add_bound(buf, size, p);

@@ -11,6 +11,8 @@
 #ifndef PSI_TRAIN_TRAINER_H
 #define PSI_TRAIN_TRAINER_H
 
+#include <math.h>
+
 #include "net/model.h"
 #include "train/stepper.h"
 
@@ -72,6 +74,12 @@ struct trainer_progress {
 	struct error warning;            /* why this is not the run that was to be gone on with; stays */
 };
 void trainer_progress(struct trainer *t, struct trainer_progress *out);
+/* .last holds the numbers of a step that this run has made. */
+static inline bool
+trainer_stepped(const struct trainer_progress *p)
+{
+	return p->last.step > 0 && isfinite(p->last.loss);
+}
 
 /* Points for charts, oldest first, at most `max`, spread over the whole run. */
 struct trainer_point { int64_t step; double loss, bound /* NAN: none */, lr, grad_norm, tokens_per_second; };
